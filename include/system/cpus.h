@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vCPUs and their threads.  The accelerator's table of functions runs them; this is what everyone else may ask of them.
+ */
+#ifndef SYSTEM_CPUS_H
+#define SYSTEM_CPUS_H
+
+#include "hw/qdev-core.h"
+#include "qemu/thread.h"
+
+#define TYPE_CPU "cpu"
+
+typedef struct CPUTopoIds {
+    unsigned socket_id, die_id, core_id, thread_id;
+} CPUTopoIds;
+
+typedef struct CPUState {
+    DeviceState parent_obj;
+    int cpu_index;
+    uint32_t apic_id;
+    CPUTopoIds topo;
+    QemuThread thread;
+    int thread_id;               /* Linux TID; set by the thread before the creator goes on */
+    bool thread_started;
+    /* Atomics.  stop: someone wants the vCPU to park; stopped: it is parked (or never ran).  exit_request: leave guest mode
+     * and look at the flags. */
+    bool stop, stopped, exit_request, unplug;
+    /* Work queued by cpu_run_on(); under cpus.c's lock. */
+    struct CPUWork *work;
+    uint64_t exits[40];          /* by KVM exit reason; written by the vCPU thread, read relaxed */
+    struct IoRegionWaiter *waiter; /* this vCPU's answered command (ioregionfd.c) */
+    void *accel;                 /* the accelerator's state of this vCPU */
+} CPUState;
+#define CPU(obj) ((CPUState *)(obj))
+
+/* The vCPU that the calling thread runs, or NULL. */
+CPUState *cpu_get_current(void);
+void cpu_set_current(CPUState *cpu);
+
+/* All vCPUs in order of index; main loop. */
+extern GPtrArray *cpus;
+CPUState *cpu_first(void);
+
+/* Parks all vCPU threads / lets them go.  Main loop.  pause waits; a vCPU that waits for a home parks inside its wait.
+ * Commands from vCPUs to the main loop are served while it waits. */
+void pause_all_vcpus(void);
+void resume_all_vcpus(void);
+/* Makes the vCPU leave guest mode (or an ioregion wait) and look at its flags.  Any thread. */
+void cpu_kick(CPUState *cpu);
+/* Runs fn in the vCPU's thread and waits; the vCPU need not be running guest code.  Main loop. */
+void cpu_run_on(CPUState *cpu, void (*fn)(CPUState *cpu, void *opaque), void *opaque);
+/* Called by a vCPU thread where it may park (its loop, and inside ioregion waits): runs queued work and parks while .stop. */
+void cpu_process_events(CPUState *cpu);
+/* True if cpu_process_events() has something to do; cheap. */
+static inline bool cpu_events_pending(CPUState *cpu)
+{
+    return __atomic_load_n(&cpu->exit_request, __ATOMIC_ACQUIRE);
+}
+
+/* What an accelerator provides ("kvm", "qtest"). */
+typedef struct AccelCPUOps {
+    bool (*create_vcpu_thread)(CPUState *cpu, GError **errp);
+    void (*kick)(CPUState *cpu);           /* any thread */
+    void (*reset)(CPUState *cpu);          /* vCPU parked, main loop */
+    void (*dump_regs)(CPUState *cpu, GString *out);
+} AccelCPUOps;
+void cpus_register_accel(const AccelCPUOps *ops);
+const AccelCPUOps *cpus_get_accel(void);
+/* Starts cpu's thread; waits until it is up (parked). */
+bool cpu_start_thread(CPUState *cpu, GError **errp);
+void cpu_reset_all(void);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the rest of the emulator may ask of KVM.  All functions may be called when KVM is not in use; they then do nothing or fail. */
+#ifndef SYSTEM_KVM_H
+#define SYSTEM_KVM_H
+
+#include "hw/pci/pci.h"
+
+extern bool kvm_allowed;          /* set once, before devices exist */
+static inline bool kvm_enabled(void)
+{
+    return kvm_allowed;
+}
+typedef enum KVMIrqchipMode { KVM_IRQCHIP_OFF, KVM_IRQCHIP_SPLIT, KVM_IRQCHIP_ON } KVMIrqchipMode;
+KVMIrqchipMode kvm_irqchip_mode(void);
+static inline bool kvm_irqchip_in_kernel(void)    /* PIC, IOAPIC and PIT are KVM's */
+{
+    return kvm_enabled() && kvm_irqchip_mode() == KVM_IRQCHIP_ON;
+}
+static inline bool kvm_irqchip_is_split(void)     /* only the local APIC is KVM's */
+{
+    return kvm_enabled() && kvm_irqchip_mode() == KVM_IRQCHIP_SPLIT;
+}
+
+int kvm_vm_ioctl(unsigned long type, ...);        /* 0 or positive, or -errno; any thread */
+int kvm_check_extension(unsigned cap);
+
+/* In-kernel chips' pin (GSI). Any thread. */
+void kvm_set_irq(int gsi, int level);
+/* A message straight to the local APICs. Any thread, no lock. Negative errno on failure. */
+int kvm_send_msi(MSIMessage msg);
+
+/* MSI routes: a GSI ("virq") stands for a message.  Changes between begin and commit reach KVM in one ioctl; commit with nothing changed does
+ * nothing. The table has a mutex of its own (any thread, but never one that holds a lock above it; see docs/devel/locking.rst). */
+int kvm_irq_route_add_msi(MSIMessage msg);        /* virq, or -ENOSPC */
+void kvm_irq_route_update_msi(int virq, MSIMessage msg);
+void kvm_irq_route_release(int virq);
+void kvm_irq_routes_begin(void);
+void kvm_irq_routes_commit(void);
+/* Split mode: IOAPIC pin's route; masked pins get none. In begin/commit. */
+void kvm_irq_route_set_ioapic_pin(int pin, bool masked, MSIMessage msg);
+
+/* An eventfd write raises virq without a system call of ours. resamplefd -1: none. 0 or -errno. */
+int kvm_irqfd_add(int fd, int resamplefd, int virq);
+int kvm_irqfd_del(int fd, int virq);
+
+/* The VMM's 8259 pair changed its output (split, off): the BSP looks at it before it enters the guest. Any thread. */
+void kvm_pic_output_changed(int level);
+
+#endif
