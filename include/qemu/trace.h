@@ -32,7 +32,7 @@ void trace_list(void (*fn)(const TracePoint *tp, void *opaque), void *opaque);
 #define TRACE(provider, event, fmt, ...) \
     do { \
         static TracePoint tp_ = {#provider "_" #event, false}; \
-        static TracePoint *const tp_link_ __attribute__((used, section("trace_points"), no_sanitize("address"))) = &tp_; \
+        static TracePoint *const tp_link_ QEMU_IN_SECTION("trace_points") = &tp_; \
         TRACE_USDT_(provider, event, ##__VA_ARGS__); \
         if (unlikely(__atomic_load_n(&tp_.enabled, __ATOMIC_RELAXED))) { \
             trace_log(&tp_, fmt, ##__VA_ARGS__); \

@@ -60,8 +60,7 @@ struct TypeInfo {
 
 /* Puts a TypeInfo into the table of types.  info must be a static const TypeInfo. */
 #define QOM_TYPE(info) \
-    static const TypeInfo *const G_PASTE(qom_type_, info) \
-        __attribute__((used, section("qom_types"), no_sanitize("address"))) = &info
+    static const TypeInfo *const G_PASTE(qom_type_, info) QEMU_IN_SECTION("qom_types") = &info
 
 /* --- types --------------------------------------------------------------------------------------------------- */
 
