@@ -21,8 +21,19 @@ AioContext *ioregionfd_context(IoRegionFd *ior);
 /* The user's posted-writes=on|off (default on). */
 bool ioregionfd_posted_writes(IoRegionFd *ior);
 
-/* Called by memory.c: carry one access to mr's home and, where needed, wait for the answer.  mr is pinned by the caller.
- * A time-out or a cancelled access gives all-ones or a dropped write and MEMTX_ERROR. Any thread but the home's. */
+/* Called by system/memory-region.c: the bodies behind memory_region_set_home(), memory_region_set_ioregionfd() and
+ * memory_region_drain_home(), inside a transaction.  They publish mr->home_ctx, mr->home_flags and then mr->home with release stores (and take
+ * mr->home away first); the old IoRegion stays valid until views that show it are gone (free it through memory_defer()).  After the outermost
+ * commit memory-region.c calls ioregion_drain().  ctx NULL: no home.  Main loop. */
+void ioregion_set_home(MemoryRegion *mr, AioContext *ctx, unsigned flags);
+bool ioregion_set_ioregionfd(MemoryRegion *mr, IoRegionFd *ior, unsigned flags, GError **errp);
+void ioregion_drain(MemoryRegion *mr);
+/* info mtree: "iothread iot0, user, ring". Main loop. */
+void ioregion_describe(const MemoryRegion *mr, GString *out);
+
+/* Called by system/dispatch.c: carry one access to mr's home and, where needed, wait for the answer.  mr is pinned by the caller.
+ * A time-out or a cancelled access gives all-ones or a dropped write and MEMTX_ERROR. When the home was taken away meanwhile the access runs
+ * here (memory_region_local_*). Any thread but the home's; never inside an RCU read section. */
 MemTxResult ioregion_forward_read(MemoryRegion *mr, hwaddr offset, uint64_t *val, unsigned size, MemTxAttrs attrs);
 MemTxResult ioregion_forward_write(MemoryRegion *mr, hwaddr offset, uint64_t val, unsigned size, MemTxAttrs attrs);
 

@@ -90,7 +90,8 @@ struct MemoryRegion {
     MemSize size;
     RAMBlock *ram_block;           /* RAM, ROM, RAM device */
     bool ram, readonly, rom_device, romd_mode, terminates, enabled, ram_device, nonvolatile;
-    bool in_io_space;              /* ports: unassigned reads give all-ones */
+    bool in_io_space;              /* ports: unassigned reads give all-ones; atomic, set when it is mapped into a port space */
+    bool accepts_msi;              /* a local APIC's message window: DMA writes reach it like messages do */
     uint8_t dirty_log_mask;        /* atomic bits: who wants dirty pages of this region */
     /* --- who runs the callbacks; changed in a transaction --- */
     QemuMutex *lock;               /* callbacks run on the accessing thread under this lock; NULL: they need none */
@@ -106,7 +107,8 @@ struct MemoryRegion {
     bool mapped_overlap;
     GQueue subregions;             /* MemoryRegion, highest priority first */
     GList link;                    /* in container's subregions */
-    GArray *ioeventfds;            /* MemoryRegionIoeventfd, or NULL */
+    GArray *ioeventfds;            /* MemoryRegionIoeventfd, or NULL; main loop */
+    struct IoeventfdTable *ioeventfd_table; /* the same for our own dispatch; RCU; NULL: none */
     GArray *coalesced;             /* ranges {hwaddr start; uint64 size}, or NULL */
     unsigned destroyed;
 };
@@ -120,6 +122,12 @@ bool memory_region_init_ram(MemoryRegion *mr, Object *owner, const char *name, u
 bool memory_region_init_rom(MemoryRegion *mr, Object *owner, const char *name, uint64_t size, GError **errp);
 /* RAM from memory that the caller maps and unmaps (memory backends, device BARs). */
 void memory_region_init_ram_ptr(MemoryRegion *mr, Object *owner, const char *name, uint64_t size, void *ptr, int fd);
+/* The same for a real device's memory that is mapped into this process: never merged with, or copied like, RAM. */
+void memory_region_init_ram_device_ptr(MemoryRegion *mr, Object *owner, const char *name, uint64_t size, void *ptr);
+/* ROM whose writes (and, while romd mode is off, reads) go to ops: flash.  Starts in romd mode. */
+bool memory_region_init_rom_device(MemoryRegion *mr, Object *owner, const MemoryRegionOps *ops, void *opaque,
+                                   const char *name, uint64_t size, GError **errp);
+void memory_region_rom_device_set_romd(MemoryRegion *mr, bool romd_mode);
 void memory_region_init_alias(MemoryRegion *mr, Object *owner, const char *name, MemoryRegion *orig, hwaddr offset,
                               MemSize size);
 /* The region leaves its container; what it holds is freed once no FlatView and no pin refers to it. */
@@ -137,6 +145,10 @@ void memory_region_set_readonly(MemoryRegion *mr, bool readonly);
 /* Callbacks take lock (the owner's).  NULL: they are safe without one.  Before the region is visible. */
 void memory_region_set_lock(MemoryRegion *mr, QemuMutex *lock);
 
+/* DMA writes to this region are messages (the local APIC's window): the rules on DMA to devices do not apply.  Its callbacks must be safe from
+ * any thread, whatever lock it holds below the interrupt controllers'.  Before the region is visible. */
+void memory_region_set_accepts_msi(MemoryRegion *mr);
+
 /* The region's callbacks run in ctx's thread from the end of this transaction on; ctx NULL takes the home away.  Engine,
  * transport and fallback are the core's business.  Main loop.  Drains the old home: no command of the region is in flight when it
  * returns outside a transaction. */
@@ -148,6 +160,8 @@ bool memory_region_set_ioregionfd(MemoryRegion *mr, IoRegionFd *ior, unsigned fl
  * stopped).  Main loop, or the home itself (returns at once). */
 void memory_region_drain_home(MemoryRegion *mr);
 
+/* An eventfd that a matching write signals: by the kernel where a listener takes it, else by our own dispatch (which uses a duplicate of fd,
+ * so the caller may close its own after del).  A write that was under way during del may still signal it. */
 void memory_region_add_eventfd(MemoryRegion *mr, const MemoryRegionIoeventfd *e);
 void memory_region_del_eventfd(MemoryRegion *mr, const MemoryRegionIoeventfd *e);
 /* Writes to [offset, offset+size) may be kept in KVM's ring until something drains it (at the latest the next exit). */
@@ -163,7 +177,7 @@ int memory_region_get_fd(MemoryRegion *mr);
 uint64_t memory_region_size(const MemoryRegion *mr);
 const char *memory_region_name(const MemoryRegion *mr);
 bool memory_region_is_mapped(const MemoryRegion *mr);
-/* Pins a region (its owner) for use outside the RCU section. */
+/* Pins a region (its owner) for use outside the RCU section.  Any thread; the last reference is dropped in the main loop. */
 void memory_region_ref(MemoryRegion *mr);
 void memory_region_unref(MemoryRegion *mr);
 
@@ -180,16 +194,23 @@ bool memory_region_get_dirty(MemoryRegion *mr, hwaddr offset, uint64_t size, uns
 /* Nestable; the outermost commit renders, publishes the FlatViews and calls the listeners. */
 void memory_region_transaction_begin(void);
 void memory_region_transaction_commit(void);
+/* Runs fn(opaque) in the main loop once no reader can still use what was unpublished before this call (views included).  Main loop. */
+void memory_defer(AioFn *fn, void *opaque);
+/* Waits until all that was deferred before has run, except for what is pinned.  Main loop; for exit and tests, never from a handler. */
+void memory_reclaim_barrier(void);
 
 /* --- address spaces ---------------------------------------------------------------------------------------------- */
 struct AddressSpace {
     char *name;
     MemoryRegion *root;
+    Object *owner;            /* the device whose DMA goes through this space (its own regions refuse it), or NULL; not a reference */
     FlatView *current_map;    /* RCU; spaces with one root share a view */
+    uint64_t generation;      /* atomic: changes with each new current_map and with enabled */
     bool enabled;             /* atomic: a PCI function's bus-master enable; false: every access is refused */
     GQueue listeners;
     GList link;
     GArray *ioeventfds;       /* what the listeners know */
+    GArray *coalesced;        /* the same for coalesced ranges */
 };
 void address_space_init(AddressSpace *as, MemoryRegion *root, const char *name);
 void address_space_destroy(AddressSpace *as);
@@ -218,6 +239,32 @@ void ram_block_pin(RAMBlock *block);
 void ram_block_unpin(RAMBlock *block);
 void ram_block_set_dirty(RAMBlock *block, const void *host, hwaddr len);
 
+uint8_t *ram_block_host(const RAMBlock *block);
+uint64_t ram_block_size(const RAMBlock *block);
+
+/* A mapping that is kept: rings and other places that a device looks at all the time.  Zeroed is empty.  Owned by one thread at a time. */
+typedef struct RamCache {
+    uint64_t generation;      /* of the space when host was valid */
+    uint8_t *host;            /* NULL: empty */
+    hwaddr addr, len;
+    RAMBlock *block;          /* pinned */
+    bool writable;
+} RamCache;
+/* The host address of [addr, addr+len) or NULL when it is not RAM as one piece.  Two compares while the memory map stays as it is. */
+void *ram_cache_lookup_slow(RamCache *c, AddressSpace *as, hwaddr addr, hwaddr len, bool is_write);
+static inline void *ram_cache_lookup(RamCache *c, AddressSpace *as, hwaddr addr, hwaddr len, bool is_write)
+{
+    if (likely(c->host && c->generation == __atomic_load_n(&as->generation, __ATOMIC_ACQUIRE) && addr >= c->addr &&
+               len <= c->len && addr - c->addr <= c->len - len && c->writable >= is_write)) {
+        return c->host + (addr - c->addr);
+    }
+    return ram_cache_lookup_slow(c, as, addr, len, is_write);
+}
+void ram_cache_clear(RamCache *c);
+
+/* DMA writes to device regions are posted to the main loop; this performs those that wait.  Main loop; it also happens by itself. */
+void memory_flush_posted_dma(void);
+
 /* One dispatch to a region: carried to the home where it has one (the call waits for reads and answered writes), else under the owner's lock. */
 MemTxResult memory_region_dispatch_read(MemoryRegion *mr, hwaddr offset, uint64_t *val, unsigned size, MemTxAttrs attrs);
 MemTxResult memory_region_dispatch_write(MemoryRegion *mr, hwaddr offset, uint64_t val, unsigned size, MemTxAttrs attrs);
@@ -233,6 +280,7 @@ typedef struct MemoryRegionSection {
     hwaddr offset_within_address_space;
     MemSize size;
     bool readonly;
+    IoRegion *home;           /* ioregion_add, ioregion_del: as it was when the view was rendered */
 } MemoryRegionSection;
 /* The section that holds addr in root's address space; .mr NULL if none.  .mr is referenced: memory_region_unref(). */
 MemoryRegionSection memory_region_find(AddressSpace *as, hwaddr addr);
@@ -251,7 +299,7 @@ struct MemoryListener {
     void (*log_start)(MemoryListener *l, const MemoryRegionSection *s);
     void (*log_stop)(MemoryListener *l, const MemoryRegionSection *s);
     void (*log_sync)(MemoryListener *l, const MemoryRegionSection *s);
-    /* addr is an address in the space. */
+    /* addr is an address in the space.  False: this listener cannot; the accesses then come to our own dispatch, which signals. */
     bool (*eventfd_add)(MemoryListener *l, hwaddr addr, const MemoryRegionIoeventfd *e);
     void (*eventfd_del)(MemoryListener *l, hwaddr addr, const MemoryRegionIoeventfd *e);
     /* A homed region's visible part appears or goes: engines in the kernel register it. */
