@@ -147,6 +147,22 @@ void sysbus_init_irq(SysBusDevice *dev, qemu_irq *pin);
 void sysbus_mmio_map(SysBusDevice *dev, int n, hwaddr addr);
 void sysbus_connect_irq(SysBusDevice *dev, int n, qemu_irq irq);
 
+/* --- who wants to know about devices ---------------------------------------------------------------------------------- */
+typedef struct DeviceListener DeviceListener;
+struct DeviceListener {
+    /* After dev's own realize and plug succeeded; false with errp makes the realize fail (and undoes it).  May be NULL. */
+    bool (*realized)(DeviceListener *l, DeviceState *dev, GError **errp);
+    /* Before dev's unrealize. May be NULL. */
+    void (*unrealizing)(DeviceListener *l, DeviceState *dev);
+    DeviceListener *next;    /* list's own */
+};
+/* Listeners are called in order of registration. Main loop. */
+void device_listener_register(DeviceListener *l);
+void device_listener_unregister(DeviceListener *l);
+/* For qdev_realize() and unrealize only. */
+bool device_listeners_realized(DeviceState *dev, GError **errp);
+void device_listeners_unrealizing(DeviceState *dev);
+
 /* --- reset of things that are no device --------------------------------------------------------------------------- */
 void qemu_register_reset(void (*fn)(void *), void *opaque);
 void qemu_unregister_reset(void (*fn)(void *), void *opaque);
