@@ -7,6 +7,9 @@
 #include "system/accel.h"
 #include "system/memory.h"
 
+struct CPUTopoIds;
+struct DeviceState;
+
 #define TYPE_MACHINE "machine"
 #define TYPE_MACHINE_SUFFIX "-machine"
 #define MACHINE_TYPE_NAME(n) (n TYPE_MACHINE_SUFFIX)

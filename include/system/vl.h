@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Start-up: from the command line to a machine.  Private to system/. */
+#ifndef SYSTEM_VL_H
+#define SYSTEM_VL_H
+
+#include "hw/boards.h"
+#include "qemu/error.h"
+
+/* What the command line said; strings are argv's or owned by this, which lives as long as the process. */
+typedef struct VmConfig {
+    json_object *machine;        /* merged -machine options; strings */
+    GPtrArray *accels;           /* json_object *: {"accel": NAME, property: text ...}, in order */
+    const char *cpu;
+    json_object *smp, *memory;   /* merged -smp, -m */
+    const char *kernel, *initrd, *append, *bios;
+    GPtrArray *drives, *blockdevs, *devices, *objects, *chardevs, *mons, *globals;  /* char *, as given */
+    GPtrArray *serials, *qmps, *qmps_pretty, *monitors;                             /* char *, as given */
+    const char *qtest, *qtest_log;
+    const char *pidfile, *logfile, *log_items;
+    const char *name, *uuid;
+    json_object *rtc;
+    bool daemonize, nographic, nodefaults, no_user_config, stopped, no_reboot, no_shutdown, display_given;
+} VmConfig;
+
+extern VmConfig vm_config;
+
+typedef enum OptionsResult { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_FAILED } OptionsResult;
+
+/* Fills vm_config.  DONE: help or the version was printed; FAILED: errp is set. */
+OptionsResult options_parse(int argc, char **argv, GError **errp);
+/* The help text of all options, aligned. */
+void options_print_help(FILE *out);
+
+/* Creates everything that vm_config asks for.  DONE: some "help" value was printed. Main loop. */
+OptionsResult vm_create(GError **errp);
+/* Runs the main loop until a shutdown; returns the exit status. */
+int vm_main_loop(void);
+/* Orderly end: vCPUs parked, exit notifiers, images flushed, back ends closed. */
+void vm_cleanup(void);
+
+/* -daemonize: forks; the parent waits until the child called daemon_ready(), then exits 0 (1 if the child died). */
+bool daemon_start(GError **errp);
+void daemon_ready(void);
+/* -pidfile: written, locked, and removed at exit. */
+bool pidfile_create(const char *path, GError **errp);
+void pidfile_remove(void);
+
+/* run state: at start-up */
+void runstate_init(void);
+bool runstate_should_exit(int *status);
+void runstate_set_policy(bool no_reboot, bool no_shutdown);
+/* -rtc base=,clock=,driftfix= */
+bool rtc_configure(json_object *opts, GError **errp);
+/* -smp, -m, -machine to ms's fields. */
+bool machine_apply_memory(MachineState *ms, json_object *opts, GError **errp);
+bool machine_create_ram(MachineState *ms, GError **errp);
+/* Serial ports' back ends, in order. */
+void serial_hd_add(struct Chardev *chr);
+
+extern const char *qemu_name;      /* -name, or NULL */
+extern uint8_t qemu_uuid[16];
+extern bool qemu_uuid_set;
+bool uuid_parse(const char *text, uint8_t uuid[16]);
+
+#endif

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The command line's option table: one row an option, with its help line and what it does to
+ * vm_config.
+ */
+#include "system/vl.h"
+
+#include "qapi/keyval.h"
+#include "qemu/trace.h"
+
+VmConfig vm_config;
+
+typedef enum OptionKind {
+    OPT_STR,    /* const char * in vm_config: the last one counts */
+    OPT_LIST,   /* GPtrArray in vm_config: all count, in order */
+    OPT_KEYVAL, /* json_object in vm_config: all are merged, later keys win */
+    OPT_FLAG,   /* bool in vm_config becomes true */
+    OPT_FN,     /* fn decides */
+} OptionKind;
+
+typedef struct OptionDef {
+    const char *name;
+    const char *arg; /* shown in the help; NULL: takes no argument */
+    OptionKind kind;
+    size_t offset;       /* of the field in VmConfig */
+    const char *implied; /* OPT_KEYVAL: key of a leading bare word */
+    bool (*fn)(const struct OptionDef *def, const char *arg, GError **errp);
+    const char *help;
+} OptionDef;
+
+static bool list_add(GPtrArray **list, void *item)
+{
+    if (!*list) {
+        *list = g_ptr_array_new();
+    }
+    g_ptr_array_add(*list, item);
+    return true;
+}
+
+static void json_merge(json_object *into, json_object *from)
+{
+    json_object_object_foreach(from, key, value)
+    {
+        json_object *old;
+
+        if (json_object_is_type(value, json_type_object) &&
+            json_object_object_get_ex(into, key, &old) &&
+            json_object_is_type(old, json_type_object)) {
+            json_merge(old, value);
+        } else {
+            json_object_object_add(into, key, json_object_get(value));
+        }
+    }
+}
+
+static bool opt_accel(const OptionDef *def, const char *arg, GError **errp)
+{
+    bool is_json = false;
+    json_object *opts = keyval_parse(arg, "accel", &is_json, errp);
+
+    if (!opts) {
+        return false;
+    }
+    if (!json_object_object_get_ex(opts, "accel", NULL)) {
+        json_object_put(opts);
+        error_setg(errp, "-accel %s: no accelerator is named; use -accel kvm or -accel qtest", arg);
+        return false;
+    }
+    return list_add(&vm_config.accels, opts);
+}
+
+static bool opt_enable_kvm(const OptionDef *def, const char *arg, GError **errp)
+{
+    return opt_accel(def, "kvm", errp);
+}
+
+static bool opt_none_only(const OptionDef *def, const char *arg, GError **errp)
+{
+    g_autofree char *driver = g_strdup_printf("driver=none");
+
+    if (strcmp(arg, "none") && !g_str_has_prefix(arg, "none,") && !strstr(arg, driver) &&
+        !strstr(arg, "\"none\"")) {
+        error_setg(errp, "-%s %s: only 'none' is built in", def->name, arg);
+        return false;
+    }
+    return true;
+}
+
+static bool opt_display(const OptionDef *def, const char *arg, GError **errp)
+{
+    vm_config.display_given = true;
+    if (strcmp(arg, "help") == 0) {
+        printf("Available display backend types:\nnone\n");
+        return true;
+    }
+    return opt_none_only(def, arg, errp);
+}
+
+static bool opt_trace(const OptionDef *def, const char *arg, GError **errp)
+{
+    g_autofree char *copy = g_strdup(arg);
+    char *pattern = copy;
+
+    if (strcmp(arg, "help") == 0) {
+        return true; /* printed by options_parse() */
+    }
+    if (g_str_has_prefix(pattern, "enable=")) {
+        pattern += strlen("enable=");
+    }
+    char *comma = strchr(pattern, ',');
+    if (comma) {
+        error_setg(errp,
+                   "-trace %s: '%s' is not supported; give a pattern only, as in -trace 'nvme_*'",
+                   arg, comma + 1);
+        return false;
+    }
+    if (!trace_enable(pattern)) {
+        warn_report("-trace %s: no trace point matches; -trace help lists them", arg);
+    }
+    return true;
+}
+
+static bool opt_msg(const OptionDef *def, const char *arg, GError **errp)
+{
+    bool is_json = false;
+    json_object *opts = keyval_parse(arg, NULL, &is_json, errp);
+    static const char *const known[] = {"timestamp", "guest-name", NULL};
+    bool on = false, names = false, ok;
+
+    if (!opts) {
+        return false;
+    }
+    ok = opts_take_bool(opts, "timestamp", false, &on, errp) &&
+         opts_take_bool(opts, "guest-name", false, &names, errp) &&
+         opts_check_empty(opts, "-msg", known, errp);
+    json_object_put(opts);
+    if (ok) {
+        error_set_timestamps(on);
+    }
+    return ok;
+}
+
+#define F(field) offsetof(VmConfig, field)
+
+static const OptionDef option_table[] = {
+    {"accel", "NAME[,PROP=VALUE...]", OPT_FN, 0, NULL, opt_accel,
+     "accelerator: kvm[,ioregionfd=auto|kvm|module|user][,kernel-irqchip=on|split|off], qtest; may "
+     "be repeated, "
+     "the first that works is used"},
+    {"append", "TEXT", OPT_STR, F(append), NULL, NULL, "command line of the -kernel"},
+    {"audio", "none", OPT_FN, 0, NULL, opt_none_only, "audio back end; only 'none' is built in"},
+    {"audiodev", "none,id=ID", OPT_FN, 0, NULL, opt_none_only,
+     "audio back end; only 'none' is built in"},
+    {"bios", "FILE", OPT_STR, F(bios), NULL, NULL,
+     "firmware image, mapped so that it ends at 4 GiB"},
+    {"blockdev", "DRIVER,node-name=N,...", OPT_LIST, F(blockdevs), NULL, NULL,
+     "block node, as key=value or JSON: file, host_device, raw, null-co, blkdebug"},
+    {"chardev", "TYPE,id=ID,...", OPT_LIST, F(chardevs), NULL, NULL,
+     "character device: stdio, socket, pty, file, pipe, null, ringbuf"},
+    {"cpu", "MODEL[,+FEAT][,-FEAT][,FEAT=on]", OPT_STR, F(cpu), NULL, NULL,
+     "CPU model: host, max ('help' lists)"},
+    {"d", "ITEM,...", OPT_STR, F(log_items), NULL, NULL,
+     "log categories: guest_errors, unimp, int, cpu_reset"},
+    {"D", "FILE", OPT_STR, F(logfile), NULL, NULL, "file for the log (default: stderr)"},
+    {"daemonize", NULL, OPT_FLAG, F(daemonize), NULL, NULL,
+     "go to the background when everything is set up"},
+    {"device", "DRIVER[,PROP=VALUE...]", OPT_LIST, F(devices), NULL, NULL,
+     "device, as key=value or JSON ('help' lists, 'DRIVER,help' shows its properties)"},
+    {"display", "none", OPT_FN, 0, NULL, opt_display, "display; only 'none' is built in"},
+    {"drive", "file=F,if=none,id=ID,...", OPT_LIST, F(drives), NULL, NULL,
+     "disk image: file=, format=raw, if=none, id=, cache=, aio=, werror=, rerror=, discard=, "
+     "read-only="},
+    {"enable-kvm", NULL, OPT_FN, 0, NULL, opt_enable_kvm, "short for -accel kvm"},
+    {"global", "DRIVER.PROP=VALUE", OPT_LIST, F(globals), NULL, NULL,
+     "default of a device property"},
+    {"h", NULL, OPT_FN, 0, NULL, NULL, "this text"},
+    {"help", NULL, OPT_FN, 0, NULL, NULL, "this text"},
+    {"initrd", "FILE", OPT_STR, F(initrd), NULL, NULL, "initial RAM disk of the -kernel"},
+    {"kernel", "FILE", OPT_STR, F(kernel), NULL, NULL,
+     "Linux kernel (bzImage) or PVH ELF image to start"},
+    {"m", "[size=]MIB[,slots=N,maxmem=SIZE]", OPT_KEYVAL, F(memory), "size", NULL,
+     "guest memory (default 128 MiB)"},
+    {"M", "NAME[,PROP=VALUE...]", OPT_KEYVAL, F(machine), "type", NULL, "short for -machine"},
+    {"machine", "NAME[,PROP=VALUE...]", OPT_KEYVAL, F(machine), "type", NULL,
+     "machine: q35, none ('help' lists); memory-backend=ID, kernel-irqchip=, accel="},
+    {"mon", "[chardev=]ID,mode=control|readline", OPT_LIST, F(mons), NULL, NULL,
+     "monitor on a character device"},
+    {"monitor", "CHARDEV", OPT_LIST, F(monitors), NULL, NULL, "HMP monitor on a character device"},
+    {"msg", "timestamp=on|off", OPT_FN, 0, NULL, opt_msg, "form of messages on stderr"},
+    {"name", "[guest=]TEXT[,debug-threads=on]", OPT_STR, F(name), NULL, NULL, "name of the VM"},
+    {"net", "none", OPT_FN, 0, NULL, opt_none_only, "network; only 'none' is built in"},
+    {"nic", "none", OPT_FN, 0, NULL, opt_none_only, "network; only 'none' is built in"},
+    {"no-reboot", NULL, OPT_FLAG, F(no_reboot), NULL, NULL, "exit instead of rebooting"},
+    {"no-shutdown", NULL, OPT_FLAG, F(no_shutdown), NULL, NULL,
+     "stop instead of exiting when the guest powers off"},
+    {"no-user-config", NULL, OPT_FLAG, F(no_user_config), NULL, NULL,
+     "accepted: there are no configuration files"},
+    {"nodefaults", NULL, OPT_FLAG, F(nodefaults), NULL, NULL, "no default devices"},
+    {"nographic", NULL, OPT_FLAG, F(nographic), NULL, NULL,
+     "first serial port and HMP monitor on stdio (Ctrl-A h)"},
+    {"object", "TYPE,id=ID[,PROP=VALUE...]", OPT_LIST, F(objects), NULL, NULL,
+     "object, as key=value or JSON: iothread, ioregionfd, memory-backend-ram ... ('help' lists)"},
+    {"pidfile", "FILE", OPT_STR, F(pidfile), NULL, NULL, "file for the process id"},
+    {"qmp", "CHARDEV", OPT_LIST, F(qmps), NULL, NULL, "QMP monitor on a character device"},
+    {"qmp-pretty", "CHARDEV", OPT_LIST, F(qmps_pretty), NULL, NULL, "the same with indented JSON"},
+    {"qtest", "CHARDEV", OPT_STR, F(qtest), NULL, NULL,
+     "qtest protocol server on a character device"},
+    {"qtest-log", "FILE", OPT_STR, F(qtest_log), NULL, NULL,
+     "log of the qtest protocol ('none': no log)"},
+    {"rtc", "[base=utc|localtime|DATE][,clock=host|vm]", OPT_KEYVAL, F(rtc), "base", NULL,
+     "the guest's clock"},
+    {"S", NULL, OPT_FLAG, F(stopped), NULL, NULL, "do not start the guest; QMP 'cont' does"},
+    {"serial", "CHARDEV", OPT_LIST, F(serials), NULL, NULL, "back end of the next serial port"},
+    {"smp", "[cpus=]N[,maxcpus=,sockets=,dies=,cores=,threads=]", OPT_KEYVAL, F(smp), "cpus", NULL,
+     "number and topology of vCPUs"},
+    {"trace", "PATTERN", OPT_FN, 0, NULL, opt_trace,
+     "log these trace points ('help' lists); all are USDT probes, too"},
+    {"uuid", "UUID", OPT_STR, F(uuid), NULL, NULL, "UUID of the VM"},
+    {"version", NULL, OPT_FN, 0, NULL, NULL, "version"},
+    {"vga", "none", OPT_FN, 0, NULL, opt_none_only, "graphics card; only 'none' is built in"},
+};
+
+/* Options that QEMU users may give and this program does not have: they are told so, not that it is
+ * a typing error. */
+static const char *const foreign_options[] = {"acpitable",
+                                              "action",
+                                              "add-fd",
+                                              "alt-grab",
+                                              "boot",
+                                              "cdrom",
+                                              "chroot",
+                                              "compat",
+                                              "compat",
+                                              "confidential-guest-support",
+                                              "ctrl-grab",
+                                              "curses",
+                                              "debugcon",
+                                              "dfilter",
+                                              "dtb",
+                                              "dump-vmstate",
+                                              "enable-sync-profile",
+                                              "fda",
+                                              "fdb",
+                                              "fsdev",
+                                              "full-screen",
+                                              "fw_cfg",
+                                              "g",
+                                              "gdb",
+                                              "hda",
+                                              "hdb",
+                                              "hdc",
+                                              "hdd",
+                                              "icount",
+                                              "incoming",
+                                              "iscsi",
+                                              "k",
+                                              "L",
+                                              "loadvm",
+                                              "mem-path",
+                                              "mem-prealloc",
+                                              "mtdblock",
+                                              "netdev",
+                                              "no-acpi",
+                                              "no-fd-bootchk",
+                                              "no-hpet",
+                                              "numa",
+                                              "object-add",
+                                              "only-migratable",
+                                              "option-rom",
+                                              "overcommit",
+                                              "parallel",
+                                              "perfmap",
+                                              "pflash",
+                                              "plugin",
+                                              "portrait",
+                                              "preconfig",
+                                              "prom-env",
+                                              "readconfig",
+                                              "rotate",
+                                              "run-with",
+                                              "runas",
+                                              "s",
+                                              "sandbox",
+                                              "sd",
+                                              "semihosting",
+                                              "set",
+                                              "shim",
+                                              "singlestep",
+                                              "smbios",
+                                              "snapshot",
+                                              "spice",
+                                              "tb-size",
+                                              "tpmdev",
+                                              "usb",
+                                              "usbdevice",
+                                              "virtfs",
+                                              "vnc",
+                                              "win2k-hack",
+                                              "writeconfig",
+                                              "xen-attach",
+                                              "xen-domid",
+                                              NULL};
+
+static const OptionDef *option_find(const char *name)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(option_table); i++) {
+        if (strcmp(option_table[i].name, name) == 0) {
+            return &option_table[i];
+        }
+    }
+    return NULL;
+}
+
+static void option_unknown(const char *given, const char *name, GError **errp)
+{
+    const char *names[G_N_ELEMENTS(option_table) + 1] = {NULL};
+    const char *near;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(option_table); i++) {
+        names[i] = option_table[i].name;
+    }
+    near = nearest_name(name, names);
+    if (g_strv_contains(foreign_options, name)) {
+        error_setg(
+            errp,
+            "%s: this option of QEMU is not built in; the nearest one here is -%s, -help lists all",
+            given, near ? near : "help");
+    } else if (near) {
+        error_setg(errp, "%s: unknown option; did you mean -%s?", given, near);
+    } else {
+        error_setg(errp, "%s: unknown option; -help lists all", given);
+    }
+}
+
+static bool option_apply(const OptionDef *def, const char *arg, GError **errp)
+{
+    void *field = (char *)&vm_config + def->offset;
+
+    switch (def->kind) {
+    case OPT_STR:
+        *(const char **)field = arg;
+        return true;
+    case OPT_LIST:
+        return list_add(field, (void *)(uintptr_t)arg);
+    case OPT_FLAG:
+        *(bool *)field = true;
+        return true;
+    case OPT_KEYVAL: {
+        json_object **into = field;
+        bool is_json = false;
+        g_autoptr(GError) err = NULL;
+        json_object *opts = keyval_parse(arg, def->implied, &is_json, &err);
+
+        if (!opts) {
+            error_setg(errp, "-%s %s: %s", def->name, arg, err->message);
+            return false;
+        }
+        if (!*into) {
+            *into = json_object_new_object();
+        }
+        json_merge(*into, opts);
+        json_object_put(opts);
+        return true;
+    }
+    case OPT_FN:
+        return def->fn(def, arg, errp);
+    }
+    return true;
+}
+
+static void print_version(void)
+{
+    printf("QEMU emulator version %s (ioregionfd edition, written from scratch)\n", QEMU_VERSION);
+}
+
+static void print_trace_point(const TracePoint *tp, void *opaque)
+{
+    printf("%s\n", tp->name);
+}
+
+void options_print_help(FILE *out)
+{
+    print_version();
+    fprintf(out, "usage: qemu-system-x86_64 [options]\n\n");
+    for (size_t i = 0; i < G_N_ELEMENTS(option_table); i++) {
+        const OptionDef *def = &option_table[i];
+        g_autofree char *left =
+            g_strdup_printf("-%s%s%s", def->name, def->arg ? " " : "", def->arg ? def->arg : "");
+
+        if (strlen(left) > 30) {
+            fprintf(out, "  %s\n  %-31s%s\n", left, "", def->help);
+        } else {
+            fprintf(out, "  %-30s %s\n", left, def->help);
+        }
+    }
+    fprintf(out, "\nCHARDEV is stdio, unix:PATH[,server=on,wait=off], tcp:HOST:PORT, pty, "
+                 "file:PATH, pipe:PATH, null, none,\n"
+                 "mon:stdio or chardev:ID.  The manual is in docs/system.\n");
+}
+
+OptionsResult options_parse(int argc, char **argv, GError **errp)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *given = argv[i], *arg = NULL;
+        const char *name = given + 1;
+        const OptionDef *def;
+
+        if (given[0] != '-' || given[1] == '\0') {
+            error_setg(errp,
+                       "%s: not an option; a disk image is given with -drive file=%s,if=none,id=d0 "
+                       "-device ...",
+                       given, given);
+            return OPTIONS_FAILED;
+        }
+        if (*name == '-') {
+            name++;
+        }
+        def = option_find(name);
+        if (!def) {
+            option_unknown(given, name, errp);
+            return OPTIONS_FAILED;
+        }
+        if (def->arg) {
+            if (i + 1 >= argc) {
+                error_setg(errp, "%s: needs an argument: %s", given, def->arg);
+                return OPTIONS_FAILED;
+            }
+            arg = argv[++i];
+        }
+        if (strcmp(def->name, "h") == 0 || strcmp(def->name, "help") == 0) {
+            options_print_help(stdout);
+            return OPTIONS_DONE;
+        }
+        if (strcmp(def->name, "version") == 0) {
+            print_version();
+            return OPTIONS_DONE;
+        }
+        if (strcmp(def->name, "trace") == 0 && strcmp(arg, "help") == 0) {
+            trace_list(print_trace_point, NULL);
+            return OPTIONS_DONE;
+        }
+        if (strcmp(def->name, "display") == 0 && strcmp(arg, "help") == 0) {
+            opt_display(def, arg, NULL);
+            return OPTIONS_DONE;
+        }
+        if (!option_apply(def, arg, errp)) {
+            return OPTIONS_FAILED;
+        }
+    }
+    return OPTIONS_RUN;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* -rtc: which clock the guest's real-time clock follows, and how far it is ahead of it. */
+#include "hw/boards.h"
+#include "hw/qdev-core.h"
+#include "qapi/keyval.h"
+#include "system/vl.h"
+
+static int64_t base_offset; /* seconds that the guest's clock is ahead of UTC */
+static bool base_localtime;
+static QEMUClockType clock_type = QEMU_CLOCK_HOST;
+
+static bool parse_date(const char *text, int64_t *offset, GError **errp)
+{
+    struct tm tm = {0};
+    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+
+    if (!end || *end) {
+        memset(&tm, 0, sizeof(tm));
+        end = strptime(text, "%Y-%m-%d", &tm);
+    }
+    if (!end || *end) {
+        error_setg(errp, "-rtc base=%s: use utc, localtime, or a date as in 2026-01-31T12:00:00",
+                   text);
+        return false;
+    }
+    *offset = timegm(&tm) - time(NULL);
+    return true;
+}
+
+bool rtc_configure(json_object *opts, GError **errp)
+{
+    static const char *const known[] = {"base", "clock", "driftfix", NULL};
+    g_autofree char *base = opts_take_str(opts, "base");
+    g_autofree char *clock = opts_take_str(opts, "clock");
+    g_autofree char *driftfix = opts_take_str(opts, "driftfix");
+
+    if (base && strcmp(base, "localtime") == 0) {
+        base_localtime = true;
+    } else if (base && strcmp(base, "utc") && !parse_date(base, &base_offset, errp)) {
+        return false;
+    }
+    if (clock && strcmp(clock, "vm") == 0) {
+        clock_type = QEMU_CLOCK_VIRTUAL;
+    } else if (clock && strcmp(clock, "rt") == 0) {
+        clock_type = QEMU_CLOCK_REALTIME;
+    } else if (clock && strcmp(clock, "host")) {
+        error_setg(errp, "-rtc clock=%s: use host, rt or vm", clock);
+        return false;
+    }
+    if (driftfix && strcmp(driftfix, "none") && strcmp(driftfix, "slew")) {
+        error_setg(errp, "-rtc driftfix=%s: use none or slew", driftfix);
+        return false;
+    }
+    if (driftfix && strcmp(driftfix, "slew") == 0) {
+        qdev_global_add("mc146818rtc", "lost_tick_policy", "slew");
+    }
+    return opts_check_empty(opts, "-rtc", known, errp);
+}
+
+int64_t rtc_base_offset(void)
+{
+    return base_offset;
+}
+
+QEMUClockType rtc_clock_type(void)
+{
+    return clock_type;
+}
+
+void qemu_get_timedate(struct tm *tm, int64_t offset_seconds)
+{
+    time_t now = time(NULL) + base_offset + offset_seconds;
+
+    if (base_localtime) {
+        localtime_r(&now, tm);
+    } else {
+        gmtime_r(&now, tm);
+    }
+}
