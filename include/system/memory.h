@@ -58,6 +58,8 @@ typedef struct MemoryRegionOps {
     /* With a home: returns true and *data if this read is one atomic load or exchange, which any thread may do now
      * ("direct"); false: forward it.  May be NULL. */
     bool (*read_direct)(void *opaque, hwaddr offset, uint64_t *data, unsigned size);
+    /* The same for writes: returns true if the write was done on the calling thread (it waited for nobody); false: forward it.  May be NULL. */
+    bool (*write_direct)(void *opaque, hwaddr offset, uint64_t data, unsigned size);
     DeviceEndian endianness;
     struct {
         unsigned min_access_size, max_access_size;  /* 0: 1 and 4 */

@@ -31,6 +31,8 @@
 
 typedef struct PCIBus PCIBus;
 typedef struct PCIDevice PCIDevice;
+typedef struct MSIXState MSIXState;
+typedef struct MSIState MSIState;
 
 typedef struct PCIIORegion {
     hwaddr addr;                  /* UINT64_MAX: not mapped */
@@ -45,7 +47,8 @@ struct PCIDevice {
     uint8_t *config;              /* 256 or 4096 bytes */
     uint8_t *wmask;               /* guest-writable bits */
     uint8_t *w1cmask;
-    uint8_t *used;
+    uint8_t *used;                /* bytes taken by the header and by capabilities; main loop only */
+    uint8_t *home_mask;           /* != 0: a write to this byte is done by the main loop; fixed after realize */
     uint32_t config_size;
     QemuMutex config_lock;        /* config[] writes, MSI and MSI-X state */
     PCIIORegion io_regions[PCI_NUM_REGIONS];
@@ -59,9 +62,14 @@ struct PCIDevice {
     int irq_state;                /* INTx level asserted by the function; under config_lock */
     uint8_t msi_cap, msix_cap, exp_cap, pm_cap;
     uint32_t cap_present;
-    struct MSIXState *msix;       /* msix.c */
-    struct MSIState *msi;
-    bool has_power;
+    MSIXState *msix;              /* msix.c */
+    MSIState *msi;
+    bool has_power;               /* false in D3hot: BARs are not decoded */
+    bool is_bridge;               /* the embedding structure is a PCIBridge */
+    bool on_bus;                  /* devfn is claimed */
+    uint32_t romsize;
+    MemoryRegion rom;
+    bool has_rom;
 };
 #define PCI_DEVICE(obj) ((PCIDevice *)(obj))
 
@@ -69,14 +77,34 @@ typedef struct PCIDeviceClass {
     DeviceClass parent_class;
     bool (*realize)(PCIDevice *dev, GError **errp);
     void (*exit)(PCIDevice *dev);
-    /* Called after the default write when set; addr and len as written.  On the accessing thread for writes that do not change the map,
-     * else in the main loop; not under config_lock. */
+    /* Called after the default write when set; addr and len as written.  On the accessing thread, inside an RCU read section, for writes
+     * that change nothing but bytes (it must not wait then); in the main loop for the command register, BARs, bridge windows, the control
+     * registers of capabilities and whatever pci_config_mark_home() names: there it may wait for a device home.  Never under
+     * config_lock. */
     void (*config_changed)(PCIDevice *dev, uint32_t addr, int len);
     uint16_t vendor_id, device_id, class_id, subsystem_vendor_id, subsystem_id;
     uint8_t revision;
+    bool is_bridge;               /* type 1 header */
     const char *romfile;
 } PCIDeviceClass;
 #define PCI_DEVICE_GET_CLASS(obj) ((PCIDeviceClass *)object_get_class(obj))
+
+/* Cap bits in cap_present. */
+#define PCI_CAP_PRESENT_EXPRESS BIT(0)
+#define PCI_CAP_PRESENT_FLR BIT(1)
+
+/* Configuration access.  read: any thread, no lock; beyond config_size all ones.  len is 1, 2 or 4. */
+uint32_t pci_config_read(PCIDevice *dev, uint32_t addr, unsigned len);
+/* True if this write belongs to the main loop. Any thread. */
+bool pci_config_write_needs_home(const PCIDevice *dev, uint32_t addr, unsigned len);
+/* Does the write with all that follows from it: the main loop, or any thread when the above is false. */
+void pci_config_write(PCIDevice *dev, uint32_t addr, uint32_t val, unsigned len);
+/* Writes to len bytes at addr run in the main loop.  From realize(). */
+void pci_config_mark_home(PCIDevice *dev, uint32_t addr, unsigned len);
+/* Places or removes the function's BARs as command, BARs and power say. Main loop. */
+void pci_update_mappings(PCIDevice *dev);
+/* The header and capabilities as after power-on; BARs unmapped. Main loop. */
+void pci_device_reset(PCIDevice *dev);
 
 PCIBus *pci_get_bus(const PCIDevice *dev);
 int pci_bus_num(PCIBus *bus);
@@ -86,6 +114,10 @@ uint16_t pci_requester_id(const PCIDevice *dev);
 void pci_register_bar(PCIDevice *dev, int n, uint8_t type, MemoryRegion *mr);
 int pci_add_capability(PCIDevice *dev, uint8_t id, uint8_t offset, uint8_t size, GError **errp);   /* offset 0: any; returns it, or < 0 */
 int pcie_endpoint_cap_init(PCIDevice *dev, uint8_t offset);
+/* The function can be reset on its own (FLR): the guest's request cold-resets dev in the main loop.  After pcie_endpoint_cap_init(). */
+void pcie_cap_flr_init(PCIDevice *dev);
+/* Offset of a capability (0: none). Any thread. */
+uint8_t pci_find_capability(const PCIDevice *dev, uint8_t id);
 int pci_pm_init(PCIDevice *dev, uint8_t offset, GError **errp);
 void pcie_add_capability(PCIDevice *dev, uint16_t id, uint8_t ver, uint16_t offset, uint16_t size);
 
@@ -135,6 +167,16 @@ void msix_notify(PCIDevice *dev, unsigned vector);
 /* The device will / will not use this vector (a route and an irqfd are kept for it). Any thread: deferred to the main loop. */
 void msix_vector_use(PCIDevice *dev, unsigned vector);
 void msix_vector_unuse(PCIDevice *dev, unsigned vector);
+bool msix_present(const PCIDevice *dev);
+unsigned msix_nr_vectors(const PCIDevice *dev);
+/* Called by the config write with the bytes already changed, and when bus mastering changes. Main loop. */
+void msix_config_written(PCIDevice *dev);
+void msi_reset(PCIDevice *dev);
+void msi_uninit(PCIDevice *dev);
+void msi_config_written(PCIDevice *dev);
+/* One message as the device sends it: a 32-bit little-endian write through its DMA view; refused while bus mastering is off. Any thread, no lock
+ * held. */
+void pci_send_message(PCIDevice *dev, MSIMessage msg);
 bool msi_init(PCIDevice *dev, uint8_t offset, unsigned nvec, bool msi64bit, bool per_vector_mask, GError **errp);
 bool msi_enabled(PCIDevice *dev);
 void msi_notify(PCIDevice *dev, unsigned vector);
