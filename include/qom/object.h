@@ -5,8 +5,9 @@
  * Names that users see (types, properties, ids) live in tables of our own, spelt exactly as users know them; GType names
  * are private.  A type is a static TypeInfo placed with QOM_TYPE(); nothing runs for it until it is first looked up.
  *
- * Threads: types may be looked up from any thread after qom_init().  Creation, properties and the tree belong to the main
- * loop (asserted).  object_ref() and object_unref() may be called from any thread, never on a hot path.
+ * Threads: types may be looked up from any thread.  Creation, properties and the tree belong to the main loop (asserted).
+ * object_ref() and object_unref() may be called from any thread, never on a hot path; the last object_unref() runs
+ * instance_finalize where it is called.
  */
 #ifndef QOM_OBJECT_H
 #define QOM_OBJECT_H
@@ -34,25 +35,32 @@ typedef struct ObjectClass {
     bool (*can_be_deleted)(Object *obj, GError **errp);
     /* -object: called when all properties are set; may be NULL. */
     bool (*complete)(Object *obj, GError **errp);
-    /* Called when the object leaves the tree.  May be NULL.  The reference is dropped afterwards. */
+    /* Called when the object leaves the tree, before its children do.  May be NULL.  The reference is dropped afterwards. */
     void (*unparent)(Object *obj);
+    /* object_new(): called when all instance_init have run (devices: -global); false makes object_new() fail.  May be NULL. */
+    bool (*post_init)(Object *obj, GError **errp);
+    /* Asked before a property is set: false with errp refuses (devices: after realize).  May be NULL. */
+    bool (*allow_set)(Object *obj, const ObjectProperty *prop, GError **errp);
 } ObjectClass;
 
 struct TypeInfo {
     const char *name;             /* e.g. "nvme" */
     const char *parent;           /* NULL: "object" */
-    size_t instance_size;         /* 0: the parent's */
+    size_t instance_size;         /* 0: the parent's; below 64 KiB (GObject's limit): big tables are allocated apart */
     size_t class_size;            /* 0: the parent's */
     bool abstract;
     void (*class_init)(ObjectClass *klass, const void *data);
     const void *class_data;
+    /* From the root's to the most derived; property defaults of all classes are set before the first. */
     void (*instance_init)(Object *obj);
+    /* From the most derived to the root's.  Strings and links of the property tables are released afterwards. */
     void (*instance_finalize)(Object *obj);
     const char *const *interfaces; /* NULL-terminated names, or NULL */
 };
 
-/* An interface type: TypeInfo with parent TYPE_INTERFACE and the class structure's size; its methods are found with
- * object_interface_class(). */
+/* An interface type: TypeInfo with parent TYPE_INTERFACE and class_size of its table of methods, any structure.  Each class that
+ * implements it has a table of its own, a copy of the parent class's to begin with, which class_init fills through
+ * object_class_interface(). */
 #define TYPE_OBJECT "object"
 #define TYPE_INTERFACE "interface"
 /* Objects that -object may create implement this (no methods: complete() is in ObjectClass). */
@@ -74,7 +82,7 @@ bool object_class_is_a(const ObjectClass *klass, const char *typename);
 /* Calls fn for each type that is a implements (NULL: all), in order of name. */
 void object_class_foreach(void (*fn)(ObjectClass *klass, void *opaque), const char *implements, bool include_abstract,
                           void *opaque);
-/* The interface's class structure as klass implements it, or NULL. */
+/* The interface's table of methods as klass implements it, or NULL. */
 void *object_class_interface(ObjectClass *klass, const char *interface);
 /* The class structure of an ancestor type, for chaining up. */
 ObjectClass *object_class_ancestor(ObjectClass *klass, const char *typename);
@@ -89,6 +97,11 @@ bool object_is_a(const Object *obj, const char *typename);
 void *object_check(const void *obj, const char *typename);
 void *object_class_check(const void *klass, const char *typename);
 #define OBJECT(obj) ((Object *)(obj))
+
+/* Calls fn for each type's TypeInfo in order of name, without creating classes; parent is the parent's name, NULL for the two
+ * roots, "object" and "interface".  implements as in object_class_foreach(). */
+void object_type_foreach(void (*fn)(const TypeInfo *info, const char *parent, bool abstract, void *opaque),
+                         const char *implements, bool include_abstract, void *opaque);
 
 /* --- instances ------------------------------------------------------------------------------------------------- */
 
@@ -111,7 +124,7 @@ Object *container_get(Object *root, const char *path);
 /* Adds child as parent's property child<TYPE>; takes a reference of its own.  name may end in "[*]": first free number.
  * False with errp when the name is taken. */
 bool object_property_add_child(Object *parent, const char *name, Object *child, GError **errp);
-/* Takes obj out of the tree: unparent() hooks run, children first; the tree's reference goes. */
+/* Takes obj out of the tree: its unparent() hook runs, then its children go the same way, then the tree's reference goes. */
 void object_unparent(Object *obj);
 Object *object_get_parent(const Object *obj);
 /* Name below the parent, NULL for the root or when not in the tree; valid while it is in the tree. */
@@ -131,7 +144,7 @@ typedef enum PropertyKind {
     PROP_INT,      /* signed, of .size bytes */
     PROP_UINT,     /* unsigned, of .size bytes */
     PROP_SIZE,     /* uint64 bytes; text takes K, M, G, T suffixes */
-    PROP_STRING,   /* char *, owned by the object */
+    PROP_STRING,   /* char *, owned by the object: g_malloc'ed, freed after instance_finalize */
     PROP_ENUM,     /* int, through .table */
     PROP_ON_OFF_AUTO, /* enum of that name */
     PROP_LINK,     /* Object *, by path or id; .link_type */
@@ -162,15 +175,16 @@ struct ObjectProperty {
     const EnumTable *table;
     const char *link_type;
     uint64_t min, max;             /* UINT, SIZE: checked when max != 0 */
-    /* Value as JSON: set() gets a borrowed reference, get() returns a new one.  With from_string (see object_property_set_json)
-     * a PROP_CUSTOM set() must take a JSON string, too. */
+    /* Value as JSON: set() gets a borrowed reference, get() returns a new one.  For all kinds but PROP_CUSTOM, set() gets a value
+     * that was checked and has the kind's own JSON type.  With from_string (see object_property_set_json) a PROP_CUSTOM set()
+     * must take a JSON string, too. */
     json_object *(*get)(Object *obj, const ObjectProperty *prop, GError **errp);
     bool (*set)(Object *obj, const ObjectProperty *prop, json_object *value, GError **errp);
     const void *opaque;
 };
 
 #define PROP_FIELD_(state, field, ftype) \
-    (offsetof(state, field) + 0 * sizeof((ftype *)0 - &((state *)0)->field))
+    (offsetof(state, field) + 0 * sizeof((ftype *)0 == &((state *)0)->field))
 #define DEFINE_PROP_BOOL(n, state, field, def, h) \
     { .name = n, .kind = PROP_BOOL, .has_default = true, .offset = PROP_FIELD_(state, field, bool), .defval = def, .help = h }
 #define DEFINE_PROP_UINT8(n, state, field, def, h) \
@@ -200,15 +214,19 @@ struct ObjectProperty {
 /* Adds n static properties to a class (kept by reference).  From class_init. */
 void object_class_add_properties(ObjectClass *klass, const ObjectProperty *props, size_t n);
 #define object_class_add_property_table(klass, table) object_class_add_properties(klass, table, G_N_ELEMENTS(table))
-/* Adds a copy of *prop to one object. */
+/* Adds a copy of *prop (name, type, help and link_type included) to one object; the name must be free. */
 void object_property_add(Object *obj, const ObjectProperty *prop);
 void object_property_del(Object *obj, const char *name);
 const ObjectProperty *object_property_find(Object *obj, const char *name);
 /* Changes a default in a derived class (machine versions). */
 void object_class_property_set_default(ObjectClass *klass, const char *name, int64_t defval);
+/* A property of a class or its ancestors; NULL if there is none. */
+const ObjectProperty *object_class_property_find(ObjectClass *klass, const char *name);
+/* The default of a property of klass as JSON, new reference; NULL if it has none. */
+json_object *object_class_property_default(ObjectClass *klass, const ObjectProperty *prop);
 
 /* Sets a property from JSON.  from_string: a JSON string stands for the textual form ("4K", "on", "0x10"), as on the
- * command line; otherwise types are strict, as in QMP. */
+ * command line, typed values are good as well; otherwise types are strict, as in QMP. */
 bool object_property_set_json(Object *obj, const char *name, json_object *value, bool from_string, GError **errp);
 json_object *object_property_get_json(Object *obj, const char *name, GError **errp);
 bool object_property_parse(Object *obj, const char *name, const char *text, GError **errp);
@@ -225,5 +243,19 @@ char *object_property_type_name(const ObjectProperty *prop);                    
 /* Each property of a class (inherited ones included) or of an object (its own included), in order of name. */
 void object_class_property_foreach(ObjectClass *klass, void (*fn)(const ObjectProperty *, void *), void *opaque);
 void object_property_foreach(Object *obj, void (*fn)(const ObjectProperty *, void *), void *opaque);
+
+/* --- texts for users ---------------------------------------------------------------------------------------------- */
+
+/* -object help: the types that -object takes.  -object TYPE,help: its properties; NULL with errp for an unknown type. */
+GString *user_creatable_help(void);
+GString *user_creatable_type_help(const char *typename, GError **errp);
+/* Lines "  NAME=<TYPE>  - HELP (default: X)" for each settable property of klass for which skip (may be NULL) is false. */
+void object_class_help_properties(ObjectClass *klass, bool (*skip)(const ObjectProperty *prop), GString *out);
+/* info qom-tree [PATH]: the composition tree below obj. */
+void qom_tree_info(Object *obj, GString *out);
+/* "; did you mean 'X'?" with the type nearest to word that is a implements, or an empty string. g_free. */
+char *object_type_hint(const char *word, const char *implements);
+/* True if id may be given to an object or device: a letter, then letters, digits, '-', '.', '_'. */
+bool id_wellformed(const char *id);
 
 #endif
