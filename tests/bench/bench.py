@@ -1,0 +1,182 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""make bench: what accesses, requests and a start cost, in instructions, ours beside Debian's emulator in the same run.
+
+The measuring is done in level 1 of the lab with instruction counting (inside.py), so the figures do not depend on this
+machine. Writes BUILD/bench/results.json, prints a table, and ends with status 1 when something could not be measured;
+a target that is missed is marked in the table.
+"""
+
+import argparse
+import json
+import pathlib
+import shlex
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / 'lab'))
+sys.dont_write_bytecode = True
+
+import images  # noqa: E402
+import level1  # noqa: E402
+from kernel import LabError  # noqa: E402
+
+PARTS = ('start', 'access', 'requests')
+MIB = 1024
+START = time.monotonic()
+
+
+def say(text):
+    print(f'[{time.monotonic() - START:5.0f} s] {text}', flush=True)
+
+
+def build_guest(folder):
+    """The timing guest: a 64-bit ELF file around 32-bit code, as PVH loaders want it."""
+    small, guest = folder / 'access32.elf', folder / 'access.elf'
+    subprocess.run(['gcc', '-m32', '-O2', '-ffreestanding', '-fno-pic', '-no-pie', '-fno-stack-protector', '-nostdlib',
+                    '-fno-asynchronous-unwind-tables', '-static', '-Wl,--build-id=none', '-Wl,-Ttext-segment=0x100000',
+                    '-Wl,-n', '-Wl,-e,entry', '-Wl,--no-warn-rwx-segments', '-o', str(small), str(HERE / 'access.c')],
+                   check=True)
+    subprocess.run(['objcopy', '-I', 'elf32-i386', '-O', 'elf64-x86-64', str(small), str(guest)], check=True)
+    return guest
+
+
+class Results:
+    """The measurements, and what is to be reached."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def find(self, **fields):
+        for row in self.rows:
+            if all(row.get(name) == value for name, value in fields.items()):
+                return row
+        return None
+
+    def value(self, field='instructions', **fields):
+        row = self.find(**fields)
+        return row.get(field) if row else None
+
+    def targets(self):
+        """Rows of (what, ours, compared with, limit as a share or None, limit absolute or None)."""
+        for depth in (1, 32):
+            for kind, variant, share in (('randread', 'dbbuf', 0.7), ('randread', 'trapped', 0.8),
+                                         ('randwrite', 'dbbuf', 0.8), ('randwrite', 'trapped', 0.8)):
+                where = {'measure': 'requests', 'kind': kind, 'depth': depth, 'disk': 'nvme'}
+                yield (f'NVMe {kind[4:]} depth {depth}, {variant}',
+                       self.value(**where, emulator='ours', variant=variant), self.value(**where, emulator='debian'), share)
+        for what in ('write', 'read'):
+            for test in ('mmio-no-eventfd', 'portio-no-eventfd'):
+                where = {'measure': 'access', 'emulator': 'ours', 'kind': 'answered', 'what': what, 'test': test}
+                yield (f'answered {what} ({test.split("-")[0]}), ring against socket',
+                       self.value(**where, transport='ring'), self.value(**where, transport='socket'), 0.55)
+        yield ('process start to first KVM_RUN', self.value(measure='start', emulator='ours'),
+               self.value(measure='start', emulator='debian'), 0.15)
+
+    def memory(self):
+        for field, limit in (('dirty_kib', 5 * MIB), ('private_kib', 8 * MIB)):
+            where = {'measure': 'memory', 'emulator': 'ours', 'variant': 'dbbuf'}
+            other = {'measure': 'memory', 'emulator': 'debian'}
+            yield field, self.value(field, **where), self.value(field, **other), limit
+
+
+def number(value):
+    return '-' if value is None else f'{value:,}'
+
+
+def show(results):
+    """Prints the tables; returns how many targets are missed or not measured."""
+    missed = 0
+    print(f'\n{"guest access, instructions":<52}{"write":>10}{"read":>10}')
+    seen = []
+    for row in results.rows:
+        if row['measure'] != 'access' or 'error' in row:
+            continue
+        key = (row['emulator'], row['engine'], row['transport'], row['kind'], row['test'])
+        if key in seen:
+            continue
+        seen.append(key)
+        where = dict(zip(('emulator', 'engine', 'transport', 'kind', 'test'), key))
+        name = ' '.join(word for word in key if word != '-')
+        print(f'  {name:<50}{number(results.value(**where, what="write")):>10}'
+              f'{number(results.value(**where, what="read")):>10}')
+    print(f'\n{"4 KiB requests, instructions":<34}{"read 1":>10}{"read 32":>10}{"write 1":>10}{"write 32":>10}')
+    for emulator, variant, disk in (('ours', 'dbbuf', 'nvme'), ('ours', 'trapped', 'nvme'), ('debian', 'default', 'nvme'),
+                                    ('debian', 'floor', 'null')):
+        where = {'measure': 'requests', 'emulator': emulator, 'variant': variant, 'disk': disk}
+        cells = [results.value(**where, kind=kind, depth=depth) for kind in ('randread', 'randwrite') for depth in (1, 32)]
+        name = f'null_blk in the guest: the floor' if disk == 'null' else f'{emulator} {disk} ({variant})'
+        print(f'  {name:<32}' + ''.join(f'{number(cell):>10}' for cell in cells))
+    print(f'\n{"target":<50}{"ours":>12}{"other":>14}{"share":>8}{"limit":>7}')
+    for what, ours, other, limit in results.targets():
+        share = ours / other if ours is not None and other else None
+        good = share is not None and share <= limit
+        missed += not good
+        mark = '' if good else ('   not measured' if share is None else '   MISSED')
+        print(f'  {what:<48}{number(ours):>12}{number(other):>14}'
+              f'{"-" if share is None else f"{share:.2f}":>8}{limit:>7}{mark}')
+    print(f'\n{"memory beyond guest RAM, KiB":<50}{"ours":>12}{"debian":>14}{"":>8}{"limit":>7}')
+    for field, ours, other, limit in results.memory():
+        good = ours is not None and ours <= limit
+        missed += not good
+        mark = '' if good else ('   not measured' if ours is None else '   MISSED')
+        name = {'dirty_kib': 'dirty', 'private_kib': 'all private'}[field]
+        print(f'  {name:<48}{number(ours):>12}{number(other):>14}{"":>8}{limit:>7,}{mark}')
+    return missed
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--build', default='build', type=pathlib.Path)
+    parser.add_argument('--emulator', type=pathlib.Path)
+    parser.add_argument('--peer-only', action='store_true', help='measure Debian\'s emulator alone')
+    parser.add_argument('--limit', type=int, default=2700, help='seconds for everything')
+    parser.add_argument('--show', action='store_true', help='print the table of the last run')
+    parser.add_argument('parts', nargs='*', help=f'of {", ".join(PARTS)}; all when none is given')
+    options = parser.parse_args()
+    build = options.build.resolve()
+    folder = build / 'bench'
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / 'results.json'
+    if options.show:
+        show(Results(json.loads(target.read_text())['results']))
+        return 0
+    emulator = (options.emulator or build / 'qemu-system-x86_64').resolve()
+    rows = []
+
+    def on_line(line):
+        if line.startswith('RESULT '):
+            row = json.loads(line[7:])
+            rows.append(row)
+            if 'error' in row:
+                say('FAILED ' + json.dumps(row))
+        else:
+            say(line)
+
+    try:
+        if not options.peer_only and not emulator.exists():
+            raise LabError(f'{emulator} does not exist: build it first')
+        made = images.Images(build, say)
+        command = ['/usr/bin/python3', str(HERE / 'inside.py'), '--peer', level1.peer(), '--lab', str(made.lab),
+                   '--guest', str(build_guest(folder))]
+        if not options.peer_only:
+            command += ['--emulator', str(emulator)]
+        say('booting level 1 with instruction counting; this takes some minutes')
+        result = level1.run(made, f'{shlex.join(command)} --folder "$OUT/logs" {" ".join(options.parts or PARTS)}',
+                            folder / 'run', options.limit, say, needs=[HERE, emulator], icount=True, on_line=on_line)
+    except (LabError, subprocess.SubprocessError) as error:
+        print(f'bench: {error}', file=sys.stderr)
+        return 1
+    target.write_text(json.dumps({'results': rows}, indent=1) + '\n')
+    missed = show(Results(rows))
+    errors = [row for row in rows if 'error' in row]
+    print(f'\nresults in {target}; {missed} targets missed or not measured, {len(errors)} measurements failed')
+    if result.trouble:
+        print('level 1\'s kernel complains:\n  ' + '\n  '.join(result.trouble[:10]))
+    return 1 if result.status != 0 or errors or result.trouble else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

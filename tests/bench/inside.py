@@ -1,0 +1,224 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The measuring half of the bench: runs in level 1, whose clock counts instructions (1 ns is one).
+
+Each measurement is one line on the standard output, "RESULT" and a JSON object; everything else tells progress. What cannot
+be measured says why, in an "error" field.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / 'lab'))
+sys.dont_write_bytecode = True
+
+import images  # noqa: E402
+import initramfs  # noqa: E402
+from vm import Vm, VmError  # noqa: E402
+
+RAM_MIB = 256
+REQUESTS = {1: 4000, 32: 12000}
+TRACING = pathlib.Path('/sys/kernel/tracing')
+IOTHREAD = ['-object', 'iothread,id=iot0,poll-max-ns=0']
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def tell(**fields):
+    print('RESULT ' + json.dumps(fields), flush=True)
+
+
+class Emulator:
+    """One of the two emulators: what differs between them is here."""
+
+    def __init__(self, name, path, ours):
+        self.name = name
+        self.path = str(path)
+        self.ours = ours
+
+    def machine(self):
+        return ['-machine', 'q35', '-accel', 'kvm', '-cpu', 'host', '-smp', '1', '-m', str(RAM_MIB), '-nodefaults']
+
+    def nvme(self, image, variant):
+        drive = ['-drive', f'file={image},if=none,id=d0,format=raw']
+        if not self.ours:
+            return drive + ['-device', 'nvme,drive=d0,serial=bench']
+        more = ',dbbuf=off' if variant == 'trapped' else ''
+        return IOTHREAD + ['-object', 'ioregionfd,id=ior0,iothread=iot0'] + drive + [
+            '-device', f'nvme,drive=d0,serial=bench,ioregionfd=ior0{more}']
+
+
+def access_variants(emulator):
+    """(engine, transport, kind, arguments) of each way that an access can take."""
+    yield 'callback', '-', '-', ['-device', 'pci-testdev,id=tdev,addr=5']
+    if not emulator.ours:
+        return
+    for transport in ('ring', 'socket'):
+        for posted in ('off', 'on'):
+            objects = []
+            for region in (0, 1):
+                objects += ['-object', f'ioregionfd,id=ior{region},iothread=iot0,device=tdev,region={region},'
+                                       f'transport={transport},posted-writes={posted}']
+            yield ('user', transport, 'posted' if posted == 'on' else 'answered',
+                   IOTHREAD + ['-device', 'pci-testdev,id=tdev,addr=5'] + objects)
+
+
+def measure_access(emulator, guest, folder):
+    for engine, transport, kind, arguments in access_variants(emulator):
+        say(f'{emulator.name}: accesses, {engine} {transport} {kind}')
+        where = {'measure': 'access', 'emulator': emulator.name, 'engine': engine, 'transport': transport, 'kind': kind}
+        try:
+            with Vm(emulator.path, folder / f'access-{emulator.name}-{engine}-{transport}-{kind}',
+                    emulator.machine() + ['-kernel', str(guest), '-device', 'isa-debug-exit,iobase=0xf4,iosize=0x4'] +
+                    arguments, qmp=False) as vm:
+                vm.wait_text('^ACCESS (end|no )', 120)
+                if 'ACCESS no ' in vm.text():
+                    raise VmError('the guest finds no pci-testdev')
+                for name, what, cost, counted in re.findall(r'^ACCESS (\S+) (write|read) (\d+) (\d+)', vm.text(), re.M):
+                    tell(**where, test=name, what=what, instructions=int(cost), counted=int(counted))
+        except VmError as error:
+            tell(**where, error=str(error)[:600])
+
+
+def measure_requests(emulator, variant, lab, disk, image, folder):
+    say(f'{emulator.name}: requests on {disk}, {variant}')
+    where = {'measure': 'requests', 'emulator': emulator.name, 'variant': variant, 'disk': disk}
+    append = f'console=ttyS0 panic=-1 quiet loglevel=4 lab.job=bench lab.args={disk},{REQUESTS[1]}'
+    try:
+        with Vm(emulator.path, folder / f'requests-{emulator.name}-{variant}-{disk}', emulator.machine() +
+                ['-kernel', str(lab['vmlinuz']), '-initrd', str(lab['guest']), '-append', append] +
+                emulator.nvme(image, variant)) as vm:
+            vm.wait_text('^BENCH idle', 400)
+            if disk == 'nvme':
+                tell(measure='memory', emulator=emulator.name, variant=variant, **private_memory(vm.child.pid))
+            vm.wait_text('GUEST job bench ended with status 0', 900)
+            for kind, depth, fields in re.findall(rf'^BENCH {disk} (\S+) (\d+) (\S+)', vm.text(), re.M):
+                read_kib, read_ms, write_kib, write_ms = (int(word) for word in fields.split(';'))
+                kib, ms = (read_kib, read_ms) if kind == 'randread' else (write_kib, write_ms)
+                tell(**where, kind=kind, depth=int(depth), requests=kib // 4, milliseconds=ms,
+                     instructions=round(ms * 1e6 / (kib / 4)))
+    except (VmError, OSError, ZeroDivisionError) as error:
+        tell(**where, error=str(error)[:600])
+
+
+def private_memory(pid):
+    """KiB of private memory of a process without the mappings that hold the guest's RAM."""
+    dirty = clean = ram = size = 0
+    is_ram = False
+    for line in pathlib.Path(f'/proc/{pid}/smaps').read_text().splitlines():
+        word = line.split()
+        if re.match(r'[0-9a-f]+-[0-9a-f]+ ', line):
+            low, high = (int(text, 16) for text in word[0].split('-'))
+            size = (high - low) >> 10
+            is_ram = size >= RAM_MIB * 1024 // 2
+            ram += size if is_ram else 0
+        elif word[0] == 'Private_Dirty:' and not is_ram:
+            dirty += int(word[1])
+        elif word[0] == 'Private_Clean:' and not is_ram:
+            clean += int(word[1])
+    return {'dirty_kib': dirty, 'private_kib': dirty + clean, 'guest_ram_kib': ram}
+
+
+def staged(emulator):
+    """A copy of an emulator with its libraries and data in memory: (program, arguments, environment).
+
+    Waiting for the host's file server would count as time, as level 1's clock leaps to the next timer when it has nothing
+    to do.
+    """
+    place = pathlib.Path(f'stage-{emulator.name}').resolve()
+    libraries, modules, data = place / 'lib', place / 'modules', place / 'share'
+    for folder in (libraries, modules, data):
+        folder.mkdir(parents=True)
+    program = place / 'emulator'
+    shutil.copy(emulator.path, program)
+    for name, source in initramfs.libraries(emulator.path).items():
+        shutil.copy(source, libraries / pathlib.Path(name).name)
+    for source in pathlib.Path('/usr/share').glob('qemu/*.bin'), pathlib.Path('/usr/share').glob('seabios/*.bin'):
+        for path in source:
+            shutil.copy(path, data / path.name)
+    if not emulator.ours:
+        for path in pathlib.Path('/usr/lib').glob('*/qemu/*.so'):
+            shutil.copy(path, modules / path.name)
+    environment = {'LD_LIBRARY_PATH': str(libraries), 'QEMU_MODULE_DIR': str(modules), 'LC_ALL': 'C'}
+    return program, [] if emulator.ours else ['-L', str(data)], environment
+
+
+def measure_start(emulator, image, guest, folder):
+    """From exec to the first entry into the guest, by the kernel's own trace points; the best of some runs."""
+    best = None
+    guest = shutil.copy(guest, 'guest.elf')
+    program, more, environment = staged(emulator)
+    where = {'measure': 'start', 'emulator': emulator.name}
+    try:
+        for number in range(4):
+            say(f'{emulator.name}: start {number + 1}')
+            for name, text in (('tracing_on', '0'), ('trace', ''), ('trace_clock', 'mono'), ('set_event', ''),
+                               ('set_event', 'sched:sched_process_exec kvm:kvm_entry')):
+                (TRACING / name).write_text(text)
+            (TRACING / 'tracing_on').write_text('1')
+            arguments = more + emulator.machine() + ['-kernel', str(guest)] + emulator.nvme(image, 'dbbuf')
+            with Vm(program, folder / f'start-{emulator.name}', arguments, qmp=False,
+                    environment=environment) as vm:
+                vm.wait_text('^ACCESS no pci-testdev', 60)
+                (TRACING / 'tracing_on').write_text('0')
+                pid = vm.child.pid
+            trace = (TRACING / 'trace').read_text()
+            begin = re.search(rf'-{pid}\s.*?(\d+\.\d+): sched_process_exec', trace)
+            entry = re.search(r'\s(\d+\.\d+): kvm_entry', trace)
+            if not begin or not entry:
+                raise VmError(f'the trace shows no start: {trace[-500:]!r}')
+            took = round((float(entry[1]) - float(begin[1])) * 1e9)
+            best = took if best is None else min(best, took)
+        tell(**where, instructions=best)
+    except (VmError, OSError) as error:
+        tell(**where, error=str(error)[:600])
+    finally:
+        (TRACING / 'set_event').write_text('')
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--emulator', type=pathlib.Path)
+    parser.add_argument('--peer', required=True, type=pathlib.Path)
+    parser.add_argument('--lab', required=True, type=pathlib.Path)
+    parser.add_argument('--guest', required=True, type=pathlib.Path)
+    parser.add_argument('--folder', required=True, type=pathlib.Path)
+    parser.add_argument('what', nargs='+')
+    options = parser.parse_args()
+    lab = {'vmlinuz': next((options.lab / 'kernel').glob('boot/vmlinuz-*')), 'guest': options.lab / 'guest.cpio'}
+    image = pathlib.Path('disk.img').resolve()
+    images.make_blank(image, 64)
+    peer = Emulator('debian', options.peer, False)
+    emulators = [peer]
+    if options.emulator:
+        emulators.insert(0, Emulator('ours', options.emulator, True))
+    start = time.monotonic()
+    if 'start' in options.what:
+        for emulator in emulators:
+            measure_start(emulator, image, options.guest, options.folder)
+    if 'access' in options.what:
+        for emulator in emulators:
+            measure_access(emulator, options.guest, options.folder)
+    if 'requests' in options.what:
+        for emulator in emulators:
+            for variant in ('dbbuf', 'trapped') if emulator.ours else ('default',):
+                measure_requests(emulator, variant, lab, 'nvme', image, options.folder)
+        measure_requests(peer, 'floor', lab, 'null', image, options.folder)
+    tell(measure='whole', seconds=round(time.monotonic() - start), kernel=os.uname().release,
+         peer=subprocess.run([peer.path, '--version'], capture_output=True, text=True,
+                             check=False).stdout.splitlines()[0])
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,207 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The lab's cases: Linux guests with NVMe disks that IOThreads serve through ioregionfd. TAP on the standard output.
+
+Runs where /dev/kvm runs Linux guests; lab.py sees to that.
+"""
+
+import argparse
+import json
+import pathlib
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+sys.dont_write_bytecode = True
+
+import images  # noqa: E402
+from vm import Vm, VmError  # noqa: E402
+
+
+class Lab:
+    """What a case needs: the emulator, the guests' files, a folder of its own, and time limits."""
+
+    def __init__(self, options):
+        self.emulator = options.emulator
+        self.lab = options.lab
+        self.folder = options.folder
+        self.scratch = pathlib.Path(tempfile.mkdtemp(prefix='lab-'))    # disk images: gone after the run
+        self.soak = options.soak
+        self.slow = 6 if options.slow else 1
+        self.vmlinuz = next((options.lab / 'kernel').glob('boot/vmlinuz-*'))
+        self.peer = options.peer
+
+    def limit(self, seconds):
+        """Seconds on hardware; an emulated machine gets more."""
+        return seconds * self.slow
+
+    def machine(self, job, arguments=(), cpus=1, memory=256):
+        append = f'console=ttyS0 panic=-1 quiet loglevel=4 lab.job={job}'
+        if arguments:
+            append += ' lab.args=' + ','.join(str(argument) for argument in arguments)
+        return ['-machine', 'q35', '-accel', 'kvm', '-cpu', 'host', '-smp', str(cpus), '-m', str(memory), '-nodefaults',
+                '-kernel', str(self.vmlinuz), '-initrd', str(self.lab / 'guest.cpio'), '-append', append]
+
+    def disk(self, image, iothreads=1, more=''):
+        """An NVMe disk with its ioregionfds, one for each IOThread; the peer has its own way."""
+        drive = ['-drive', f'file={image},if=none,id=d0,format=raw']
+        if self.peer:
+            return drive + ['-device', f'nvme,drive=d0,serial=lab{more}']
+        arguments = []
+        for number in range(iothreads):
+            arguments += ['-object', f'iothread,id=iot{number}',
+                          '-object', f'ioregionfd,id=ior{number},iothread=iot{number}']
+        if iothreads == 1:
+            return arguments + drive + ['-device', f'nvme,drive=d0,serial=lab,ioregionfd=ior0{more}']
+        device = {'driver': 'nvme', 'drive': 'd0', 'serial': 'lab', 'ioregionfd': 'ior0',
+                  'iothread-vq-mapping': [{'iothread': f'iot{number}'} for number in range(iothreads)]}
+        for word in more.split(','):
+            if word:
+                name, value = word.split('=')
+                device[name] = int(value) if value.isdigit() else value
+        return arguments + drive + ['-device', json.dumps(device)]
+
+
+def job_done(vm, job, limit):
+    """Waits for a job's end and wants it to have gone well."""
+    found = vm.wait_text(rf'GUEST job {job} ended with status (\d+)', limit)
+    if found[1] != '0':
+        raise VmError(f'job {job} ended with status {found[1]}; last of the console: {vm.text()[-600:]!r}')
+
+
+def off(vm, limit):
+    """Waits until the guest has powered off and the emulator has ended with status 0."""
+    status = vm.wait_exit(limit)
+    if status != 0:
+        raise VmError(f'the emulator ended with status {status}{vm.complaint()}')
+
+
+def boot_and_mount(lab, folder):
+    """the guest boots, reads a file of an ext4 NVMe disk and writes one; the image is clean"""
+    image = lab.scratch / 'disk.img'
+    images.make_ext4(image, 32, {'hello.txt': 'Hello from the host.\n'})
+    with Vm(lab.emulator, folder, lab.machine('demo') + lab.disk(image) + ['-no-shutdown']) as vm:
+        vm.qmp.wait_event('SHUTDOWN', lab.limit(60))
+        job_done(vm, 'demo', 1)
+        if 'GUEST reads hello.txt: Hello from the host.' not in vm.text():
+            raise VmError(f'the guest did not print the file: {vm.text()[-400:]!r}')
+        if not lab.peer:
+            regions = vm.qmp.execute('query-ioregionfd')
+            (folder / 'query-ioregionfd.json').write_text(json.dumps(regions, indent=1))
+            if 'commands' not in json.dumps(regions):
+                raise VmError(f'query-ioregionfd does not count commands: {regions}')
+        vm.qmp.execute('quit')
+        off(vm, lab.limit(10))
+    wrong = images.fsck(image)
+    if wrong:
+        raise VmError(f'e2fsck: {wrong}')
+    if 'written by the guest' not in images.read_file(image, 'guest.txt'):
+        raise VmError('the file that the guest wrote is not in the image')
+
+
+def four_queues(lab, folder):
+    """4 vCPUs with 4 queues over 2 IOThreads: a fio verify job is clean"""
+    image = lab.scratch / 'disk.img'
+    mib = 32 if lab.soak else 6
+    images.make_blank(image, 4 * mib)
+    with Vm(lab.emulator, folder, lab.machine('fio-verify', [mib], cpus=4, memory=384) +
+            lab.disk(image, iothreads=2)) as vm:
+        job_done(vm, 'fio-verify', lab.limit(400 if lab.soak else 50))
+        off(vm, lab.limit(10))
+
+
+def stop_and_cont(lab, folder):
+    """stop and cont under I/O: nothing is lost, and nothing moves while the machine is stopped"""
+    image = lab.scratch / 'disk.img'
+    images.make_blank(image, 16)
+    seconds = 120 if lab.soak else 10
+    with Vm(lab.emulator, folder, lab.machine('steady', [seconds]) + lab.disk(image)) as vm:
+        vm.wait_text('GUEST load begins', lab.limit(60))
+        for _ in range(60 if lab.soak else 5):
+            time.sleep(0.7)
+            vm.qmp.execute('stop')
+            vm.qmp.wait_event('STOP', lab.limit(5))
+            if vm.qmp.execute('query-status')['status'] != 'paused':
+                raise VmError('the machine is not paused after "stop"')
+            before = image.stat().st_mtime_ns
+            time.sleep(0.5)
+            if image.stat().st_mtime_ns != before:
+                raise VmError('the image was written to while the machine was stopped')
+            vm.qmp.execute('cont')
+            vm.qmp.wait_event('RESUME', lab.limit(5))
+        job_done(vm, 'steady', lab.limit(seconds + 30))
+        off(vm, lab.limit(10))
+
+
+def reset_under_load(lab, folder):
+    """system_reset under I/O: the guest boots again and its load is clean"""
+    image = lab.scratch / 'disk.img'
+    images.make_blank(image, 16)
+    with Vm(lab.emulator, folder, lab.machine('steady', [4]) + lab.disk(image)) as vm:
+        start = 0
+        for number in range(12 if lab.soak else 2):
+            start = vm.wait_text('GUEST load begins', lab.limit(60), start).end()
+            time.sleep(1 + number * 0.37)
+            vm.qmp.execute('system_reset')
+            vm.qmp.wait_event('RESET', lab.limit(10))
+        vm.wait_text('GUEST load is clean', lab.limit(90), start)
+        job_done(vm, 'steady', lab.limit(30))
+        off(vm, lab.limit(10))
+
+
+def metadata(lab, folder):
+    """ext4 metadata load: untar, remount, compare, delete; the image is clean"""
+    image = lab.scratch / 'disk.img'
+    images.make_ext4(image, 48, {'hello.txt': 'x\n'})
+    with Vm(lab.emulator, folder, lab.machine('metadata', [20 if lab.soak else 2]) + lab.disk(image)) as vm:
+        job_done(vm, 'metadata', lab.limit(600 if lab.soak else 60))
+        off(vm, lab.limit(10))
+    wrong = images.fsck(image)
+    if wrong:
+        raise VmError(f'e2fsck: {wrong}')
+
+
+CASES = [boot_and_mount, four_queues, stop_and_cont, reset_under_load, metadata]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--emulator', required=True, type=pathlib.Path)
+    parser.add_argument('--lab', required=True, type=pathlib.Path, help='folder with the kernel and the guests')
+    parser.add_argument('--folder', required=True, type=pathlib.Path, help='where to write consoles')
+    parser.add_argument('--soak', action='store_true')
+    parser.add_argument('--slow', action='store_true', help='this machine is emulated')
+    parser.add_argument('--peer', action='store_true', help='the emulator is not ours: plain nvme device')
+    parser.add_argument('cases', nargs='*')
+    options = parser.parse_args()
+    lab = Lab(options)
+    chosen = [case for case in CASES if not options.cases or case.__name__ in options.cases]
+    print(f'1..{len(chosen)}', flush=True)
+    bad = 0
+    for number, case in enumerate(chosen, 1):
+        start = time.monotonic()
+        folder = options.folder / case.__name__
+        folder.mkdir(parents=True, exist_ok=True)
+        print(f'# {case.__name__} begins', flush=True)
+        try:
+            case(lab, folder)
+            print(f'ok {number} - {case.__doc__}', flush=True)
+        except Exception as error:
+            bad += 1
+            for line in str(error).splitlines()[:12]:
+                print(f'# {line}')
+            if not isinstance(error, VmError):
+                for line in traceback.format_exc().splitlines():
+                    print(f'# {line}')
+            print(f'not ok {number} - {case.__doc__}', flush=True)
+        print(f'# {case.__name__} took {time.monotonic() - start:.0f} s', flush=True)
+    shutil.rmtree(lab.scratch, ignore_errors=True)
+    return 1 if bad else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,84 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs the lab's cases (cases.py) where Linux guests run on KVM: on this machine, or in level 1.
+
+Writes TAP to the standard output; lines that begin with "# " tell how far it is.
+"""
+
+import argparse
+import pathlib
+import shlex
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+sys.dont_write_bytecode = True
+
+import images  # noqa: E402
+import level1  # noqa: E402
+from kernel import LabError  # noqa: E402
+
+
+def say(text):
+    print(f'# {text}', flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--build', default='build', type=pathlib.Path)
+    parser.add_argument('--soak', action='store_true', help='longer loads')
+    parser.add_argument('--peer', action='store_true', help='the emulator is not ours: plain nvme device')
+    parser.add_argument('--emulator', type=pathlib.Path, help='another emulator to test [BUILD/qemu-system-x86_64]')
+    parser.add_argument('--limit', type=int, help='seconds for everything [900, with --soak 7200]')
+    parser.add_argument('--cpus', type=int, default=2, help='CPUs of level 1')
+    parser.add_argument('cases', nargs='*', help='names of cases; all when none is given')
+    options = parser.parse_args()
+    build = options.build.resolve()
+    emulator = (options.emulator or build / 'qemu-system-x86_64').resolve()
+    try:
+        if not emulator.exists():
+            raise LabError(f'{emulator} does not exist: build it first')
+        made = images.Images(build, say)
+    except (LabError, subprocess.SubprocessError) as error:
+        print(f'Bail out! {error}')
+        return 1
+    command = [sys.executable if level1.hardware_kvm() else '/usr/bin/python3', str(HERE / 'cases.py'),
+               '--emulator', str(emulator), '--lab', str(made.lab)]
+    command += ['--soak'] * options.soak + ['--peer'] * options.peer
+    if level1.hardware_kvm():
+        folder = made.lab / 'run-lab'
+        shutil.rmtree(folder, ignore_errors=True)
+        say('this machine has hardware KVM: the guests run on it')
+        return subprocess.run(command + ['--folder', str(folder)] + options.cases, check=False,
+                              stdin=subprocess.DEVNULL).returncode
+    say('no KVM for Linux guests on this machine: the guests run in level 1')
+    limit = options.limit or (7200 if options.soak else 900)
+    passed = failed = 0
+
+    def on_line(line):
+        nonlocal passed, failed
+        passed += line.startswith('ok ')
+        failed += line.startswith('not ok ')
+        print(line if line.startswith(('ok ', 'not ok ', '1..', '# ', 'Bail out!')) else f'# {line}', flush=True)
+
+    result = level1.run(made, shlex.join(command + ['--slow', '--folder']) + ' "$OUT/cases" ' +
+                        shlex.join(options.cases), made.lab / 'run-lab', limit, say,
+                        needs=[HERE, emulator], cpus=options.cpus, on_line=on_line)
+    count = passed + failed + 1
+    if result.status is None:
+        say(f'level 1 did not end by itself within {limit} s')
+    elif result.status != 0 and not failed:
+        say(f'the cases ended with status {result.status}')
+    good = result.status is not None and passed + failed > 0 and (result.status == 0 or failed)
+    print(f'{"ok" if good else "not ok"} {count} - level 1 ran all cases and powered off')
+    for line in result.trouble[:20]:
+        say(line)
+    print(f'{"not ok" if result.trouble else "ok"} {count + 1} - level 1\'s kernel has nothing to complain about')
+    say(f'level 1 ran for {result.seconds:.0f} s')
+    return 0 if result.status == 0 and not result.trouble and passed else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())

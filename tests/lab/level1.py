@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Level 1: Debian's kernel in Debian's emulator, whose emulated SVM gives it a working /dev/kvm.
+
+The guest sees this machine's files read-only at their own paths, and a folder of the run to write to.
+"""
+
+import fcntl
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import time
+
+from kernel import LabError
+
+PEER = 'qemu-system-x86_64'
+# What a kernel says when something is wrong with it
+TROUBLE = re.compile(r'WARNING: |BUG: |Oops: |kernel BUG at|rcu: INFO|INFO: task .* blocked|soft lockup|Kernel panic')
+KVM_GET_API_VERSION = 0xAE00
+
+
+def hardware_kvm():
+    """True where Linux guests run on this machine's KVM; False where it emulates them instruction by instruction."""
+    try:
+        flags = re.search(r'^flags\s*:(.*)$', pathlib.Path('/proc/cpuinfo').read_text(), re.MULTILINE)
+        if not flags or not {'svm', 'vmx'} & set(flags[1].split()):
+            return False
+        with open('/dev/kvm', 'rb+', buffering=0) as kvm:
+            return fcntl.ioctl(kvm, KVM_GET_API_VERSION) == 12
+    except OSError:
+        return False
+
+
+def peer():
+    """Debian's emulator; not one of ours that happens to come first in PATH."""
+    found = shutil.which(PEER, path='/usr/bin:/usr/libexec')
+    if not found:
+        raise LabError(f'/usr/bin/{PEER} is missing: scripts/install-packages.sh installs qemu-system-x86')
+    return found
+
+
+def scratch_place(avoid):
+    """A folder of this machine to mount a tmpfs on in level 1, in which none of the needed files lies."""
+    for place in ('/mnt', '/srv', '/media', '/opt', '/run'):
+        if os.path.isdir(place) and not any(str(path).startswith(place + '/') for path in avoid):
+            return place
+    raise LabError('none of /mnt, /srv, /media, /opt, /run is free of this project to be level 1\'s scratch folder')
+
+
+class Result:
+    def __init__(self, status, trouble, seconds, folder):
+        self.status = status        # of the command; None when it did not end in time
+        self.trouble = trouble      # lines of level 1's kernel log that tell of its trouble
+        self.seconds = seconds
+        self.folder = folder        # what the command wrote to "$OUT"
+
+
+def run(images, command, folder, limit, say, needs=(), cpus=2, memory=3072, icount=False, on_line=None):
+    """Boots level 1, runs a shell command in it, and powers off.
+
+    The command finds OUT (a folder that is shared with this machine) and TMPDIR (a tmpfs) in its environment. Every
+    line that it says goes to on_line as it comes; limit is in seconds, for everything together.
+    """
+    folder = pathlib.Path(folder).resolve()
+    shutil.rmtree(folder, ignore_errors=True)
+    out = folder / 'out'
+    out.mkdir(parents=True)
+    scratch = scratch_place([folder, images.lab, *needs])
+    (out / 'command').write_text(f'''export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME={scratch}/tmp LANG=C.UTF-8
+export OUT={scratch}/out TMPDIR={scratch}/tmp PYTHONDONTWRITEBYTECODE=1
+cd {scratch}/tmp
+{command}
+''')
+    console, speech = folder / 'console.log', folder / 'speech.log'
+    for path in (console, speech):
+        path.touch()
+    arguments = [peer(), '-nodefaults', '-no-user-config', '-display', 'none', '-machine', 'q35', '-cpu', 'max',
+                 '-m', str(memory), '-no-reboot', '-nic', 'none',
+                 '-chardev', f'file,id=console,path={console}', '-serial', 'chardev:console',
+                 '-chardev', f'file,id=speech,path={speech}', '-serial', 'chardev:speech',
+                 '-fsdev', 'local,id=host,path=/,security_model=none,readonly=on,multidevs=remap',
+                 '-device', 'virtio-9p-pci,fsdev=host,mount_tag=host',
+                 '-fsdev', f'local,id=out,path={out},security_model=none',
+                 '-device', 'virtio-9p-pci,fsdev=out,mount_tag=out',
+                 '-kernel', str(images.vmlinuz), '-initrd', str(images.level1),
+                 '-append', f'console=ttyS0 panic=-1 quiet loglevel=5 lab.scratch={scratch}']
+    if icount:
+        arguments += ['-accel', 'tcg,thread=single', '-smp', '1', '-icount', 'shift=0,sleep=off']
+    else:
+        arguments += ['-accel', 'tcg,thread=multi', '-smp', str(cpus)]
+    start = time.monotonic()
+    said = 0
+    with open(folder / 'emulator.log', 'wb') as log:
+        child = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        with open(speech, 'r', errors='replace', newline='\n') as text:
+            partial = ''
+            while True:
+                ended = child.poll() is not None
+                partial += text.read()
+                *lines, partial = partial.split('\n')
+                for line in lines:
+                    said += 1
+                    if on_line:
+                        on_line(line.rstrip('\r'))
+                if ended:
+                    break
+                if time.monotonic() - start > limit:
+                    say(f'level 1 took more than {limit} s; stopping it')
+                    break
+                time.sleep(0.1)
+    finally:
+        if child.poll() is None:
+            child.terminate()
+            try:
+                child.wait(10)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+    trouble = [line for line in console.read_text(errors='replace').splitlines() if TROUBLE.search(line)]
+    status_file = out / 'status'
+    status = int(status_file.read_text()) if status_file.exists() else None
+    if said == 0:
+        trouble.append(f'level 1 said nothing (see {console} and {folder / "emulator.log"})')
+    return Result(status, trouble, time.monotonic() - start, out)
