@@ -25,7 +25,13 @@ typedef struct CPUState {
     /* Atomics.  stop: someone wants the vCPU to park; stopped: it is parked (or never ran).  exit_request: leave guest mode
      * and look at the flags. */
     bool stop, stopped, exit_request, unplug;
-    /* Work queued by cpu_run_on(); under cpus.c's lock. */
+    /* Atomics.  unwind: a vCPU inside an access goes on until it is out of it and parks in its run loop (reset, unplug).
+     * parked_in_access: where it parked, valid while stopped. */
+    bool unwind, parked_in_access, thread_ended;
+    bool in_access;              /* the thread is inside an I/O access; its own */
+    uint32_t wake_seq;           /* atomic; futex of a parked vCPU, grows with each kick */
+    uint32_t started;            /* atomic; futex of cpu_start_thread() */
+    /* Work queued by cpu_run_on(): atomic, a list whose newest element is first. */
     struct CPUWork *work;
     uint64_t exits[40];          /* by KVM exit reason; written by the vCPU thread, read relaxed */
     struct IoRegionWaiter *waiter; /* this vCPU's answered command (ioregionfd.c) */
@@ -57,8 +63,20 @@ static inline bool cpu_events_pending(CPUState *cpu)
     return __atomic_load_n(&cpu->exit_request, __ATOMIC_ACQUIRE);
 }
 
-/* What an accelerator provides ("kvm", "qtest"). */
+/* For accelerators and CPU types.  Main loop: a realized vCPU enters and leaves the list; the index that the next one gets; ends the
+ * thread of a vCPU that is unplugged. */
+void cpu_list_add(CPUState *cpu);
+void cpu_list_remove(CPUState *cpu);
+int cpu_next_index(void);
+void cpu_stop_thread(CPUState *cpu);
+/* vCPU thread: its first and its last act; and sleeping until it is kicked (may return early). */
+void cpu_mark_started(CPUState *cpu);
+void cpu_mark_ended(CPUState *cpu);
+void cpu_wait_for_events(CPUState *cpu);
+
+/* What an accelerator provides ("kvm", "qtest").  Any member may be NULL. */
 typedef struct AccelCPUOps {
+    /* Starts a thread whose first act is cpu_mark_started(); NULL: the accelerator executes nothing. */
     bool (*create_vcpu_thread)(CPUState *cpu, GError **errp);
     void (*kick)(CPUState *cpu);           /* any thread */
     void (*reset)(CPUState *cpu);          /* vCPU parked, main loop */
@@ -66,8 +84,9 @@ typedef struct AccelCPUOps {
 } AccelCPUOps;
 void cpus_register_accel(const AccelCPUOps *ops);
 const AccelCPUOps *cpus_get_accel(void);
-/* Starts cpu's thread; waits until it is up (parked). */
+/* Starts cpu's thread and waits until it has its id; it parks until resume_all_vcpus().  Main loop. */
 bool cpu_start_thread(CPUState *cpu, GError **errp);
+/* Main loop: ends accesses under way, parks all vCPUs outside of them and gives each its reset state.  They stay parked. */
 void cpu_reset_all(void);
 
 #endif

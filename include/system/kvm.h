@@ -39,9 +39,27 @@ void kvm_irq_routes_commit(void);
 /* Split mode: IOAPIC pin's route; masked pins get none. In begin/commit. */
 void kvm_irq_route_set_ioapic_pin(int pin, bool masked, MSIMessage msg);
 
+/* True if ioeventfds of this KVM can leave the value written in memory (post-write). Main loop. */
+bool kvm_has_post_write(void);
+
 /* An eventfd write raises virq without a system call of ours. resamplefd -1: none. 0 or -errno. */
 int kvm_irqfd_add(int fd, int resamplefd, int virq);
 int kvm_irqfd_del(int fd, int virq);
+
+/* Split mode: how KVM asks the VMM's chips.  ack: the 8259 pair gives its vector and moves on (BSP thread).  eoi: a local APIC ended a
+ * level-triggered vector (vCPU threads).  Set once, when the chips are made. */
+void kvm_set_pic_ack(int (*ack)(void *opaque), void *opaque);
+void kvm_set_ioapic_eoi(void (*eoi)(void *opaque, uint8_t vector), void *opaque);
+
+/* The CPUID that this host's KVM can give a guest, in its final form (with what KVM leaves to the VMM to add).  Owned by KVM's state; NULL
+ * (errp set) when KVM refuses, NULL without an error when KVM is not in use.  Main loop. */
+struct kvm_cpuid2;
+const struct kvm_cpuid2 *kvm_supported_cpuid(GError **errp);
+
+/* KVM_RUN takes no memory slot away under a running guest: between begin and end no vCPU is in guest mode.  Vcpus that wait for a home
+ * go on waiting.  Main loop; short sections that wait for nothing. */
+void kvm_inhibit_begin(void);
+void kvm_inhibit_end(void);
 
 /* The VMM's 8259 pair changed its output (split, off): the BSP looks at it before it enters the guest. Any thread. */
 void kvm_pic_output_changed(int level);

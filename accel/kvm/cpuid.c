@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What CPUID this host's KVM can give a guest, and giving it to a vCPU. */
+#include "qemu/osdep.h"
+
+#include "kvm-int.h"
+
+#define FIRST_TRY_ENTRIES 100
+#define MAX_ENTRIES 4096
+
+static struct kvm_cpuid2 *ask_kernel(GError **errp)
+{
+    for (uint32_t n = FIRST_TRY_ENTRIES; n <= MAX_ENTRIES; n *= 2) {
+        struct kvm_cpuid2 *c = g_malloc0(sizeof(*c) + n * sizeof(c->entries[0]));
+        int r;
+
+        c->nent = n;
+        r = kvm_ioctl(KVM_GET_SUPPORTED_CPUID, c);
+        if (r == 0) {
+            return c;
+        }
+        g_free(c);
+        if (r != -E2BIG) {
+            error_setg_errno(errp, -r, "-accel kvm: KVM_GET_SUPPORTED_CPUID fails");
+            return NULL;
+        }
+    }
+    error_setg(errp, "-accel kvm: KVM_GET_SUPPORTED_CPUID gives more than %d entries", MAX_ENTRIES);
+    return NULL;
+}
+
+/* Bits that KVM does not report because they depend on what the VMM does. */
+static void add_vmm_features(struct kvm_cpuid2 *c)
+{
+    struct kvm_cpuid_entry2 *e = x86_cpuid_find(c, 1, 0);
+
+    if (e) {
+        e->ecx |= BIT(31); /* hypervisor */
+        e->ecx |= BIT(21); /* x2apic: of the in-kernel local APIC */
+        if (kvm_check_extension(KVM_CAP_TSC_DEADLINE_TIMER)) {
+            e->ecx |= BIT(24);
+        }
+        e->ebx = 0;
+        e->ecx &= ~BIT(27); /* OSXSAVE mirrors CR4: KVM keeps it up to date */
+    }
+    e = x86_cpuid_find(c, 6, 0);
+    if (e) {
+        e->eax |= BIT(2); /* ARAT: the emulated timer does not stop in any sleep state */
+    }
+    e = x86_cpuid_find(c, 0x40000001, 0);
+    if (e) {
+        e->eax |= BIT(7); /* kvm-pv-unhalt works with the in-kernel local APIC */
+    }
+}
+
+const struct kvm_cpuid2 *kvm_supported_cpuid(GError **errp)
+{
+    if (!kvm_enabled()) {
+        return NULL;
+    }
+    assert_main_loop();
+    if (!kvm_state->supported_cpuid) {
+        kvm_state->supported_cpuid = ask_kernel(errp);
+        if (kvm_state->supported_cpuid) {
+            add_vmm_features(kvm_state->supported_cpuid);
+        }
+    }
+    return kvm_state->supported_cpuid;
+}
+
+bool kvm_set_cpuid(KVMVcpu *v, const struct kvm_cpuid2 *cpuid, GError **errp)
+{
+    int r = kvm_vcpu_ioctl(v, KVM_SET_CPUID2, (void *)cpuid);
+
+    if (r < 0) {
+        error_setg_errno(errp, -r, "-cpu: KVM refuses the CPUID of vCPU %d", v->cpu->cpu_index);
+        return false;
+    }
+    return true;
+}

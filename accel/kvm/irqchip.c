@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Interrupt controllers in the kernel: all of them (on), or the local APICs only (split), where the
+ * VMM's 8259 pair and IOAPIC are asked through the two callbacks below.
+ */
+#include "qemu/osdep.h"
+
+#include "kvm-int.h"
+#include "qemu/log.h"
+
+#define RESERVED_IOAPIC_ROUTES 24
+
+bool kvm_pic_asserted;
+
+static int (*pic_ack)(void *opaque);
+static void *pic_opaque;
+static void (*ioapic_eoi)(void *opaque, uint8_t vector);
+static void *ioapic_opaque;
+
+void kvm_set_pic_ack(int (*ack)(void *opaque), void *opaque)
+{
+    pic_opaque = opaque;
+    pic_ack = ack;
+}
+
+void kvm_set_ioapic_eoi(void (*eoi)(void *opaque, uint8_t vector), void *opaque)
+{
+    ioapic_opaque = opaque;
+    ioapic_eoi = eoi;
+}
+
+int kvm_pic_ack(void)
+{
+    return pic_ack ? pic_ack(pic_opaque) : -1;
+}
+
+void kvm_ioapic_eoi(uint8_t vector)
+{
+    if (ioapic_eoi) {
+        ioapic_eoi(ioapic_opaque, vector);
+    }
+}
+
+void kvm_pic_output_changed(int level)
+{
+    __atomic_store_n(&kvm_pic_asserted, level != 0, __ATOMIC_SEQ_CST);
+    /* An output that goes away needs no kick: the processor finds nothing to acknowledge. */
+    if (level && cpu_first()) {
+        cpu_kick(cpu_first());
+    }
+}
+
+static bool create_in_kernel(GError **errp)
+{
+    struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
+    int r = kvm_vm_ioctl(KVM_CREATE_IRQCHIP, NULL);
+
+    if (r < 0) {
+        error_setg_errno(errp, -r,
+                         "-accel kvm,kernel-irqchip=on: KVM_CREATE_IRQCHIP fails; try "
+                         "kernel-irqchip=split");
+        return false;
+    }
+    r = kvm_vm_ioctl(KVM_CREATE_PIT2, &pit);
+    if (r < 0) {
+        error_setg_errno(errp, -r,
+                         "-accel kvm,kernel-irqchip=on: KVM_CREATE_PIT2 fails; try "
+                         "kernel-irqchip=split");
+        return false;
+    }
+    /* A new PIT delivers lost ticks later ("delay"), which is the default policy of this machine,
+     * too. */
+    return true;
+}
+
+static bool create_split(GError **errp)
+{
+    struct kvm_enable_cap cap = {
+        .cap = KVM_CAP_SPLIT_IRQCHIP,
+        .args[0] = RESERVED_IOAPIC_ROUTES,
+    };
+    int r;
+
+    if (!kvm_check_extension(KVM_CAP_SPLIT_IRQCHIP)) {
+        error_set_class(
+            errp, ERROR_CLASS_KVM_MISSING_CAP,
+            "-accel kvm,kernel-irqchip=split: the host kernel's KVM lacks KVM_CAP_SPLIT_IRQCHIP; "
+            "use Linux 4.4 or newer, or kernel-irqchip=on");
+        return false;
+    }
+    r = kvm_vm_ioctl(KVM_ENABLE_CAP, &cap);
+    if (r < 0) {
+        error_setg_errno(
+            errp, -r, "-accel kvm,kernel-irqchip=split: KVM_CAP_SPLIT_IRQCHIP cannot be enabled");
+        return false;
+    }
+    return true;
+}
+
+static void reset_pic(unsigned chip)
+{
+    struct kvm_irqchip state = {.chip_id = chip};
+    kvm_vm_ioctl(KVM_SET_IRQCHIP, &state);
+}
+
+static void reset_ioapic(void)
+{
+    struct kvm_irqchip state = {.chip_id = KVM_IRQCHIP_IOAPIC};
+
+    state.chip.ioapic.base_address = 0xfec00000;
+    for (unsigned i = 0; i < KVM_IOAPIC_NUM_PINS; i++) {
+        state.chip.ioapic.redirtbl[i].fields.mask = 1;
+    }
+    kvm_vm_ioctl(KVM_SET_IRQCHIP, &state);
+}
+
+static void reset_pit(void)
+{
+    struct kvm_pit_state2 state = {0};
+
+    for (unsigned i = 0; i < 3; i++) {
+        state.channels[i].count = 0x10000;
+        state.channels[i].mode = 0xff; /* none programmed: KVM runs no timer for it */
+        state.channels[i].gate = i != 2;
+    }
+    kvm_vm_ioctl(KVM_SET_PIT2, &state);
+}
+
+/* True while nothing has run since KVM made chips and vCPUs: their state is the power-on state. */
+static bool all_fresh(void)
+{
+    for (unsigned i = 0; cpus && i < cpus->len; i++) {
+        KVMVcpu *v = kvm_vcpu(g_ptr_array_index(cpus, i));
+        if (v && !v->fresh) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void kvm_irqchip_reset(void)
+{
+    __atomic_store_n(&kvm_pic_asserted, false, __ATOMIC_SEQ_CST);
+    if (kvm_irqchip_in_kernel() && !all_fresh()) {
+        reset_pic(KVM_IRQCHIP_PIC_MASTER);
+        reset_pic(KVM_IRQCHIP_PIC_SLAVE);
+        reset_ioapic();
+        reset_pit();
+    }
+}
+
+static void irqchip_reset_handler(void *opaque)
+{
+    kvm_irqchip_reset();
+}
+
+bool kvm_irqchip_create(KVMState *s, GError **errp)
+{
+    KVMIrqchipMode mode = kvm_irqchip_mode();
+
+    if (!(mode == KVM_IRQCHIP_ON ? create_in_kernel(errp) : create_split(errp))) {
+        return false;
+    }
+    kvm_routes_init(mode);
+    qemu_register_reset(irqchip_reset_handler, NULL);
+    return true;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Shared between the files of accel/kvm.  Functions belong to the main loop unless a comment says
+ * otherwise.
+ */
+#ifndef KVM_INT_H
+#define KVM_INT_H
+
+#include "hw/i386/cpu.h"
+#include "system/accel.h"
+#include "system/kvm.h"
+
+#include <linux/kvm.h>
+#include <signal.h>
+
+#define SIG_IPI SIGUSR1
+
+typedef struct KVMState {
+    AccelState parent_obj;
+    int fd, vmfd;             /* -1: not open */
+    int vcpu_mmap_size;       /* bytes */
+    int irqchip_mode;         /* property kernel-irqchip: index into its table */
+    int ioregionfd;           /* property ioregionfd: an IoRegionPolicy */
+    uint32_t dirty_ring_size; /* property; only 0 is accepted */
+    char *device;             /* property; path of the KVM device */
+    struct kvm_cpuid2 *supported_cpuid;
+    bool manual_dirty_log;
+    int coalesced_page; /* page of the vCPU mapping with the ring; 0: no coalescing */
+    bool coalesced_pio;
+} KVMState;
+
+/* The one VM of the process; NULL until it exists. */
+extern KVMState *kvm_state;
+
+/* A vCPU.  Fields belong to its thread, but for the atomics, and for everything while it is parked
+ * outside an access. */
+typedef struct KVMVcpu {
+    CPUState *cpu;
+    int fd;
+    struct kvm_run *run;
+    uint32_t in_guest; /* atomic, futex: about to enter, or in, KVM_RUN */
+    bool fresh;        /* has not run since KVM made it: its state is the reset state */
+    bool dead;         /* atomic; must not run until it is reset (triple fault, internal error) */
+    bool io_pending;   /* the last exit's instruction ends in the next KVM_RUN */
+    bool tsc_deadline_armed;
+} KVMVcpu;
+
+static inline KVMVcpu *kvm_vcpu(CPUState *cpu)
+{
+    return cpu->accel;
+}
+
+/* ioctls that a signal does not interrupt for good: result or -errno. Any thread. */
+int kvm_ioctl(unsigned long type, void *arg);
+int kvm_vcpu_ioctl(KVMVcpu *v, unsigned long type, void *arg);
+
+/* --- slots.c */
+bool kvm_slots_init(GError **errp);
+/* Non-zero while vCPUs must stay out of guest mode; a futex. Any thread, atomic. */
+extern uint32_t kvm_inhibit;
+/* --- ioeventfd.c */
+bool kvm_eventfd_add(MemoryListener *l, hwaddr addr, const MemoryRegionIoeventfd *e);
+void kvm_eventfd_del(MemoryListener *l, hwaddr addr, const MemoryRegionIoeventfd *e);
+bool kvm_pio_eventfd_add(MemoryListener *l, hwaddr addr, const MemoryRegionIoeventfd *e);
+void kvm_pio_eventfd_del(MemoryListener *l, hwaddr addr, const MemoryRegionIoeventfd *e);
+/* --- coalesced.c */
+void kvm_coalesced_init(void);
+void kvm_coalesced_add(MemoryListener *l, hwaddr addr, uint64_t size);
+void kvm_coalesced_del(MemoryListener *l, hwaddr addr, uint64_t size);
+void kvm_coalesced_pio_add(MemoryListener *l, hwaddr addr, uint64_t size);
+void kvm_coalesced_pio_del(MemoryListener *l, hwaddr addr, uint64_t size);
+/* The ring in a vCPU's mapping; the first one is used. */
+void kvm_coalesced_set_ring(struct kvm_run *run);
+extern struct kvm_coalesced_mmio_ring *kvm_coalesced_ring;
+void kvm_coalesced_drain_slow(CPUState *cpu);
+/* Delivers the writes that KVM kept.  vCPU threads, after each exit. */
+static inline void kvm_coalesced_drain(CPUState *cpu)
+{
+    struct kvm_coalesced_mmio_ring *ring = kvm_coalesced_ring;
+
+    if (unlikely(ring && __atomic_load_n(&ring->first, __ATOMIC_ACQUIRE) !=
+                             __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE))) {
+        kvm_coalesced_drain_slow(cpu);
+    }
+}
+/* --- irqchip.c */
+bool kvm_irqchip_create(KVMState *s, GError **errp);
+void kvm_irqchip_reset(void);
+/* The vector of the VMM's 8259 pair; -1: none. BSP thread. */
+int kvm_pic_ack(void);
+void kvm_ioapic_eoi(uint8_t vector);
+/* Atomic: the VMM's 8259 pair asserts its output. */
+extern bool kvm_pic_asserted;
+/* --- routes.c */
+void kvm_routes_init(KVMIrqchipMode mode);
+/* Sends routes that have not reached KVM yet. Any thread. */
+void kvm_routes_flush(void);
+/* --- cpuid.c */
+bool kvm_set_cpuid(KVMVcpu *v, const struct kvm_cpuid2 *cpuid, GError **errp);
+/* --- msr.c */
+typedef struct KVMMsrState KVMMsrState;
+/* Gives all MSRs that a guest may have changed their power-on values. */
+bool kvm_msrs_reset(KVMVcpu *v);
+/* All of those as they are now (g_free), and back. */
+KVMMsrState *kvm_msrs_save(KVMVcpu *v);
+bool kvm_msrs_load(KVMVcpu *v, const KVMMsrState *state);
+/* One MSR: 0 or -errno. */
+int kvm_msr_get(KVMVcpu *v, uint32_t index, uint64_t *value);
+int kvm_msr_set(KVMVcpu *v, uint32_t index, uint64_t value);
+/* --- regs.c */
+/* The vCPU's state at power-on or with the board's boot registers; it is parked. */
+void kvm_vcpu_reset(CPUState *cpu);
+/* vCPU thread, or parked. */
+void kvm_dump_regs_here(KVMVcpu *v, GString *out);
+/* --- clock.c */
+void kvm_clock_init(void);
+/* --- vcpu.c */
+void kvm_cpus_init(void);
+
+#endif
