@@ -7,14 +7,6 @@ static void add_type(const TypeInfo *info, const char *parent, bool abstract, vo
     g_string_append_printf(opaque, "  %s\n", info->name);
 }
 
-GString *user_creatable_help(void)
-{
-    GString *out = g_string_new("List of user creatable objects:\n");
-
-    object_type_foreach(add_type, TYPE_USER_CREATABLE, false, out);
-    return out;
-}
-
 typedef struct HelpState {
     ObjectClass *klass;
     bool (*skip)(const ObjectProperty *prop);
@@ -62,19 +54,43 @@ void object_class_help_properties(ObjectClass *klass, bool (*skip)(const ObjectP
     object_class_property_foreach(klass, help_property, &state);
 }
 
-GString *user_creatable_type_help(const char *typename, GError **errp)
+char *help_request(const char *text)
 {
-    ObjectClass *klass = object_class_by_name(typename);
+    if (!strcmp(text, "help") || !strcmp(text, "?")) {
+        return g_strdup("");
+    }
+    if (*text != '{' && (g_str_has_suffix(text, ",help") || g_str_has_suffix(text, ",?"))) {
+        size_t len = strcspn(text, ",");
+
+        return g_strndup(text, len);
+    }
+    return NULL;
+}
+
+GString *user_creatable_help(const char *text)
+{
+    g_autofree char *typename = help_request(text);
+    ObjectClass *klass;
     GString *out;
 
+    if (!typename) {
+        return NULL;
+    }
+    out = g_string_new(NULL);
+    if (!*typename) {
+        g_string_append(out, "List of user creatable objects:\n");
+        object_type_foreach(add_type, TYPE_USER_CREATABLE, false, out);
+        return out;
+    }
+    klass = object_class_by_name(typename);
     if (!klass || !object_class_is_a(klass, TYPE_USER_CREATABLE) ||
         object_class_is_abstract(klass)) {
         g_autofree char *hint = object_type_hint(typename, TYPE_USER_CREATABLE);
 
-        error_setg(errp, "'%s' is no object type that can be created%s", typename, hint);
-        return NULL;
+        g_string_append_printf(out, "'%s' is no object type that can be created%s\n", typename,
+                               hint);
+        return out;
     }
-    out = g_string_new(NULL);
     g_string_append_printf(out, "%s options:\n", typename);
     object_class_help_properties(klass, NULL, out);
     return out;

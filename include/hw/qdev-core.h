@@ -36,8 +36,8 @@ struct DeviceState {
     bool realized;
     bool hotplugged;
     bool pending_unplug;    /* device_del came, DEVICE_DELETED has not gone out */
-    GPtrArray *gpios;       /* NamedGpioList */
-    GPtrArray *child_buses; /* BusState, owned */
+    GPtrArray *gpios;       /* NamedGpioList; NULL: none */
+    GPtrArray *child_buses; /* BusState, children in the tree; never NULL */
 };
 
 typedef enum DeviceCategory {
@@ -79,10 +79,10 @@ typedef struct BusClass {
     void (*print_dev)(GString *out, DeviceState *dev, int indent);
 } BusClass;
 
-/* Interface class of TYPE_HOTPLUG_HANDLER.  plug: after realize of a hot-plugged or cold-plugged device.  unplug_request: the guest is
- * asked; unplug: the guest (or reset) let go.  NULL members are skipped; without unplug_request, unplug is immediate. */
+/* Methods of TYPE_HOTPLUG_HANDLER.  plug: after realize of a hot-plugged or cold-plugged device.  unplug_request: the guest is
+ * asked (the handler ends it, at once or later, with qdev_unplug_complete()); unplug: called at the end of an immediate unplug, before
+ * unrealize.  NULL members are skipped; without unplug_request, unplug is immediate. */
 typedef struct HotplugHandlerClass {
-    GTypeInterface parent_iface;
     bool (*pre_plug)(Object *handler, DeviceState *dev, GError **errp);
     bool (*plug)(Object *handler, DeviceState *dev, GError **errp);
     bool (*unplug_request)(Object *handler, DeviceState *dev, GError **errp);
@@ -109,6 +109,10 @@ DeviceState *qdev_device_add(json_object *opts, bool from_strings, GError **errp
 /* device_del: by id or path. */
 bool qdev_unplug(const char *id_or_path, GError **errp);
 DeviceState *qdev_find(const char *id_or_path, GError **errp);
+/* From now on new devices are hot-plugged. Called once, when the machine is complete. */
+void qdev_machine_creation_done(void);
+/* Called with id (may be NULL) and path of each user's device whose unplug has ended. */
+void qdev_set_deleted_fn(void (*fn)(const char *id, const char *path));
 
 /* -global DRIVER.PROP=VALUE; unused ones are only warned about.  Applied between instance init and user properties. */
 void qdev_global_add(const char *driver, const char *prop, const char *value);
@@ -122,11 +126,20 @@ qemu_irq qdev_get_gpio_in_named(DeviceState *dev, const char *name, int n);
 void qdev_connect_gpio_out(DeviceState *dev, int n, qemu_irq irq);
 void qdev_connect_gpio_out_named(DeviceState *dev, const char *name, int n, qemu_irq irq);
 
-/* A bus below parent, named name, or ID.N / TYPE.N when NULL. Owned by parent. */
+/* dev's lines under name (NULL: the unnamed ones), or NULL. */
+NamedGpioList *qdev_find_gpio_list(DeviceState *dev, const char *name);
+
+/* A bus below parent, named name, or ID.N / TYPE.N when NULL. Owned by parent; NULL parent: the caller has the only reference. */
 BusState *qbus_new(const char *typename, DeviceState *parent, const char *name);
 void qbus_set_hotplug_handler(BusState *bus, Object *handler);
+/* A bus by name ("pcie.0", "rp1"), by QOM path, by the id of a device that has one bus, or BUS/DEVICE/BUS. */
 BusState *qbus_find(const char *name_or_path, GError **errp);
+/* The first bus, from the system bus down, that takes devices of bus_type and has room; NULL with errp. */
+BusState *qbus_find_for(const char *bus_type, const char *driver, GError **errp);
 BusState *sysbus_get_default(void);
+
+/* Who is asked about plugging dev on its bus, or the machine's handler, or NULL. */
+Object *qdev_get_hotplug_handler(DeviceState *dev);
 
 /* Resets dev and all below its buses, parents after children. */
 void device_cold_reset(DeviceState *dev);
@@ -163,7 +176,9 @@ void device_listener_unregister(DeviceListener *l);
 bool device_listeners_realized(DeviceState *dev, GError **errp);
 void device_listeners_unrealizing(DeviceState *dev);
 
-/* --- reset of things that are no device --------------------------------------------------------------------------- */
+/* --- reset of the machine, and of things that are no device -------------------------------------------------------- */
+/* qemu_devices_reset(): each realized device once (what hangs on the system bus, then devices on no bus), then the functions registered,
+ * in order of registration. */
 void qemu_register_reset(void (*fn)(void *), void *opaque);
 void qemu_unregister_reset(void (*fn)(void *), void *opaque);
 void qemu_devices_reset(void);

@@ -6,14 +6,15 @@
 #include "qom/object.h"
 
 /* The text for "-device help" or "-device DRIVER,help" when text (an option's argument) asks for it, else NULL. An unknown driver gives a
- * text that says so. */
+ * text that says so.  user_creatable_help() in qom/object.h is the same for -object. */
 GString *qdev_device_help(const char *text);
-/* The same for -object. */
-GString *user_creatable_help(const char *text);
 /* One warning on stderr for each -global that named no existing driver or property. */
 void qdev_globals_warn_unused(void);
-/* info qtree, info qom-tree. */
+/* info qtree; info qom-tree [PATH] (NULL: /machine). */
 GString *qdev_print_qtree(void);
 GString *qom_print_tree(const char *path);
+/* device-list-properties: what -device DRIVER,help shows, as an array of {name, type, description, default-value}; NULL with errp
+ * (DeviceNotFound: no such type). */
+json_object *qdev_list_properties(const char *driver, GError **errp);
 
 #endif

@@ -246,9 +246,12 @@ void object_property_foreach(Object *obj, void (*fn)(const ObjectProperty *, voi
 
 /* --- texts for users ---------------------------------------------------------------------------------------------- */
 
-/* -object help: the types that -object takes.  -object TYPE,help: its properties; NULL with errp for an unknown type. */
-GString *user_creatable_help(void);
-GString *user_creatable_type_help(const char *typename, GError **errp);
+/* The text for "-object help" or "-object TYPE,help" when text (an option's argument) asks for it, else NULL.  An unknown type gives
+ * a text that says so. */
+GString *user_creatable_help(const char *text);
+/* The type that text, an option's argument, asks help for: "help", "?" give an empty string, "X,help", "X,?" give "X"; NULL: no help
+ * is asked for. g_free. */
+char *help_request(const char *text);
 /* Lines "  NAME=<TYPE>  - HELP (default: X)" for each settable property of klass for which skip (may be NULL) is false. */
 void object_class_help_properties(ObjectClass *klass, bool (*skip)(const ObjectProperty *prop), GString *out);
 /* info qom-tree [PATH]: the composition tree below obj. */

@@ -473,17 +473,21 @@ static void test_user_creatable(void)
 
 static void test_help(void)
 {
-    GString *out = user_creatable_help();
+    GString *out = user_creatable_help("help");
 
     g_assert_nonnull(strstr(out->str, "  toy\n"));
     g_assert_null(strstr(out->str, "vehicle"));
     g_string_free(out, true);
-    out = user_creatable_type_help("robot-2.0,x", NULL);
+    out = user_creatable_help("robot-2.0,x,help"); /* up to the first comma */
+    g_assert_nonnull(strstr(out->str, "'robot-2.0'"));
+    g_string_free(out, true);
+    out = user_creatable_help("toy,id=x,?");
     g_assert_nonnull(strstr(out->str, "level=<uint8>"));
-    g_assert_nonnull(strstr(out->str, "how loud (default: 42)\n"));
+    g_assert_nonnull(strstr(out->str, "how loud (default: 7)\n"));
     g_assert_null(strstr(out->str, "type="));
     g_string_free(out, true);
-    g_assert_null(user_creatable_type_help("tay", NULL));
+    g_assert_null(user_creatable_help("toy,id=help"));
+    g_assert_null(user_creatable_help("{'qom-type': 'toy', 'id': 'x,help"));
 }
 
 static void *look_up(void *arg)
