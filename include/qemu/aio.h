@@ -44,7 +44,8 @@ static inline bool aio_in_home(AioContext *ctx)
 /* Asserts the main loop's thread: memory topology, monitor commands, object creation. */
 #define assert_main_loop() g_assert(aio_in_home(aio_get_main()))
 
-/* Makes the calling thread the home of ctx (an IOThread's first act; NULL gives it up). */
+/* Makes the calling thread the home of ctx (an IOThread's first act; NULL gives it up).  Once a thread has called aio_poll(), no other
+ * thread may become the home: an io_uring belongs to one thread. */
 void aio_set_current(AioContext *ctx);
 
 /* Runs what is ready.  If blocking, polls (adaptively) and sleeps until something is.  Returns true if a handler,
@@ -63,6 +64,11 @@ const char *aio_context_engine(const AioContext *ctx);
 /* Level-triggered readiness.  io_read and io_write may be NULL; both NULL removes the fd.  A handler may remove any
  * handler, its own too. */
 void aio_set_fd_handler(AioContext *ctx, int fd, AioFn *io_read, AioFn *io_write, void *opaque);
+
+/* The same for an eventfd, cheaper: fn runs after each (coalesced) event_notifier_set(), and once in a while without one; nobody has to
+ * read the eventfd, and nothing is lost if somebody does.  A set before registration counts.  fn NULL removes it. */
+typedef struct EventNotifier EventNotifier;
+void aio_set_event_notifier(AioContext *ctx, EventNotifier *n, AioFn *fn, void *opaque);
 
 /* --- bottom halves, calls ------------------------------------------------------------------------------------ */
 
@@ -145,7 +151,7 @@ struct AioRequest {
     AioRequest *next;                            /* loop's own */
     AioOp op;
     int fd;
-    int mode;                                    /* AIO_FALLOCATE: mode bits */
+    int mode;                                    /* AIO_FALLOCATE: mode bits; READV, WRITEV: RWF_ flags */
     uint64_t offset, len;                        /* len: AIO_FALLOCATE */
     const struct iovec *iov;                     /* must live until completion */
     int niov;
@@ -158,7 +164,7 @@ void aio_submit(AioContext *ctx, AioRequest *req);
 bool aio_has_io_uring(AioContext *ctx);
 
 /* Runs work(arg) on a worker thread, then done(arg, its result) in ctx's thread.  Bounded number of workers, started as needed;
- * idle ones end after 10 s. */
+ * idle ones end after 10 s.  Submitting: any thread. */
 typedef struct AioWork AioWork;
 struct AioWork {
     int (*work)(AioWork *w);
@@ -171,9 +177,9 @@ void aio_work_submit(AioContext *ctx, AioWork *w);
 
 /* --- eventfd ---------------------------------------------------------------------------------------------------------- */
 
-typedef struct EventNotifier {
+struct EventNotifier {
     int fd;  /* -1: not open */
-} EventNotifier;
+};
 bool event_notifier_init(EventNotifier *n, bool set, GError **errp);
 void event_notifier_cleanup(EventNotifier *n);
 void event_notifier_set(EventNotifier *n);            /* any thread */
