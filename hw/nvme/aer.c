@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Asynchronous events (NVMe 1.4, section 5.2). At home. */
+#include "nvme.h"
+
+static void complete_one(NvmeCtrl *n, uint8_t type, uint8_t info, uint8_t log_page)
+{
+    NvmeRequest *req = n->aer_reqs[--n->aer_outstanding];
+
+    req->cqe.result = type | (uint32_t)info << 8 | (uint32_t)log_page << 16;
+    n->aer_masked |= BIT(type);
+    nvme_complete(req);
+}
+
+/* Hands queued events of types that are not masked to outstanding requests, oldest first. */
+static void deliver(NvmeCtrl *n)
+{
+    for (unsigned i = 0; i < n->aer_queued && n->aer_outstanding;) {
+        uint8_t type = n->aer_queue[i].type;
+
+        if (n->aer_masked & BIT(type)) {
+            i++;
+            continue;
+        }
+        complete_one(n, type, n->aer_queue[i].info, n->aer_queue[i].log_page);
+        n->aer_queued--;
+        memmove(&n->aer_queue[i], &n->aer_queue[i + 1],
+                (n->aer_queued - i) * sizeof(n->aer_queue[0]));
+    }
+}
+
+void nvme_aer_request(NvmeRequest *req)
+{
+    NvmeCtrl *n = req->sq->n;
+
+    if (n->aer_outstanding > n->params.aerl || n->aer_outstanding == NVME_MAX_AERS) {
+        req->status = NVME_AER_LIMIT_EXCEEDED | NVME_DNR;
+        nvme_complete(req);
+        return;
+    }
+    n->aer_reqs[n->aer_outstanding++] = req;
+    deliver(n);
+}
+
+void nvme_aer_event(NvmeCtrl *n, uint8_t type, uint8_t info, uint8_t log_page)
+{
+    TRACE(nvme, async_event, "type %u info %u log %u", type, info, log_page);
+    if (!(n->csts & NVME_CSTS_RDY) ||
+        n->aer_queued == MIN(n->params.aer_max_queued, G_N_ELEMENTS(n->aer_queue))) {
+        return;
+    }
+    if (type == NVME_AER_ERROR && !n->aer_outstanding && !n->aer_queued &&
+        n->params.aer_max_queued == 0) {
+        return;
+    }
+    for (unsigned i = 0; i < n->aer_queued; i++) {
+        if (n->aer_queue[i].type == type && n->aer_queue[i].info == info) {
+            return; /* one of a kind waits already */
+        }
+    }
+    n->aer_queue[n->aer_queued].type = type;
+    n->aer_queue[n->aer_queued].info = info;
+    n->aer_queue[n->aer_queued].log_page = log_page;
+    n->aer_queued++;
+    deliver(n);
+}
+
+typedef struct EventPost {
+    NvmeCtrl *n;
+    uint8_t type, info, log_page;
+} EventPost;
+
+static void event_at_home(void *opaque)
+{
+    EventPost *p = opaque;
+
+    nvme_aer_event(p->n, p->type, p->info, p->log_page);
+    object_unref(p->n);
+    g_free(p);
+}
+
+void nvme_aer_event_post(NvmeCtrl *n, uint8_t type, uint8_t info, uint8_t log_page)
+{
+    EventPost *p;
+
+    if (aio_in_home(n->home)) {
+        nvme_aer_event(n, type, info, log_page);
+        return;
+    }
+    p = g_new(EventPost, 1);
+    *p = (EventPost){(NvmeCtrl *)object_ref(n), type, info, log_page};
+    aio_post(n->home, event_at_home, p);
+}
+
+void nvme_aer_rearm(NvmeCtrl *n, uint8_t log_page)
+{
+    switch (log_page) {
+    case NVME_LOG_ERROR:
+        n->aer_masked &= ~BIT(NVME_AER_ERROR);
+        break;
+    case NVME_LOG_SMART:
+        n->aer_masked &= ~BIT(NVME_AER_SMART);
+        break;
+    case NVME_LOG_CHANGED_NS:
+        n->aer_masked &= ~BIT(NVME_AER_NOTICE);
+        break;
+    }
+    deliver(n);
+}
+
+bool nvme_aer_abort(NvmeCtrl *n, uint16_t cid)
+{
+    for (unsigned i = 0; i < n->aer_outstanding; i++) {
+        NvmeRequest *req = n->aer_reqs[i];
+
+        if (req->cmd.cid == cid) {
+            n->aer_outstanding--;
+            memmove(&n->aer_reqs[i], &n->aer_reqs[i + 1], (n->aer_outstanding - i) * sizeof(req));
+            req->status = NVME_ABORT_REQUESTED;
+            nvme_complete(req);
+            return true;
+        }
+    }
+    return false;
+}
+
+void nvme_aer_clear(NvmeCtrl *n)
+{
+    while (n->aer_outstanding) {
+        NvmeRequest *req = n->aer_reqs[--n->aer_outstanding];
+
+        req->status = NVME_ABORT_SQ_DELETED;
+        nvme_complete(req);
+    }
+    n->aer_queued = 0;
+    n->aer_masked = 0;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Get Log Page (NVMe 1.4, section 5.14) and what the pages report. At home. */
+#include "nvme.h"
+
+/* --- error log: entries come from all contexts
+ * ----------------------------------------------------------- */
+
+typedef struct ErrorPost {
+    NvmeCtrl *n;
+    NvmeErrorLog entry;
+} ErrorPost;
+
+static void error_add(NvmeCtrl *n, NvmeErrorLog *entry)
+{
+    entry->error_count = ++n->error_count;
+    n->errors[n->errors_next] = *entry;
+    n->errors_next = (n->errors_next + 1) % NVME_ERROR_LOG_ENTRIES;
+}
+
+static void error_at_home(void *opaque)
+{
+    ErrorPost *p = opaque;
+
+    error_add(p->n, &p->entry);
+    object_unref(p->n);
+    g_free(p);
+}
+
+void nvme_log_error(NvmeRequest *req)
+{
+    NvmeCtrl *n = req->sq->n;
+    NvmeErrorLog entry = {
+        .sqid = req->sq->id, .cid = req->cmd.cid, .param_location = 0xffff, .nsid = req->cmd.nsid};
+    ErrorPost *p;
+
+    /* The completion says that the log has more; both carry the status as the completion does. */
+    req->status |= NVME_MORE;
+    entry.status = req->status << 1;
+    if (req->sq->id) {
+        entry.lba = (uint64_t)req->cmd.cdw11 << 32 | req->cmd.cdw10;
+    }
+    if (aio_in_home(n->home)) {
+        error_add(n, &entry);
+        return;
+    }
+    p = g_new(ErrorPost, 1);
+    *p = (ErrorPost){(NvmeCtrl *)object_ref(n), entry};
+    aio_post(n->home, error_at_home, p);
+}
+
+/* --- pages
+ * -----------------------------------------------------------------------------------------------------
+ */
+
+/* Copies the part of a page that the command asks for. */
+static uint16_t page_out(NvmeRequest *req, const void *page, uint64_t size)
+{
+    const NvmeCmd *cmd = &req->cmd;
+    uint64_t len = (((uint64_t)(cmd->cdw11 & 0xffff) << 16 | cmd->cdw10 >> 16) + 1) * 4;
+    uint64_t offset = (uint64_t)cmd->cdw13 << 32 | cmd->cdw12;
+
+    if (offset & 3 || offset >= size) {
+        return NVME_INVALID_FIELD | NVME_DNR;
+    }
+    return nvme_copy_to_host(req, (const uint8_t *)page + offset, MIN(len, size - offset));
+}
+
+static uint16_t error_page(NvmeRequest *req)
+{
+    NvmeCtrl *n = req->sq->n;
+    NvmeErrorLog page[NVME_ERROR_LOG_ENTRIES];
+
+    /* The newest entry is the first. */
+    for (unsigned i = 0; i < NVME_ERROR_LOG_ENTRIES; i++) {
+        page[i] =
+            n->errors[(n->errors_next + NVME_ERROR_LOG_ENTRIES - 1 - i) % NVME_ERROR_LOG_ENTRIES];
+    }
+    return page_out(req, page, sizeof(page));
+}
+
+static uint64_t thousands(uint64_t blocks)
+{
+    return DIV_ROUND_UP(blocks, 1000);
+}
+
+static uint16_t smart_page(NvmeRequest *req)
+{
+    NvmeCtrl *n = req->sq->n;
+    const NvmeStats *s = &n->stats;
+    NvmeSmartLog page = {
+        .temperature = NVME_TEMPERATURE,
+        .available_spare = 100,
+        .available_spare_threshold = 10,
+    };
+
+    if (req->cmd.nsid != 0 && req->cmd.nsid != NVME_NSID_ALL) {
+        return NVME_INVALID_FIELD | NVME_DNR; /* LPA bit 0: one page for the controller */
+    }
+    if (NVME_TEMPERATURE >= n->temp_over || NVME_TEMPERATURE <= n->temp_under) {
+        page.critical_warning |= BIT(NVME_AER_SMART_TEMPERATURE);
+    }
+    page.data_units_read[0] = thousands(__atomic_load_n(&s->blocks_read, __ATOMIC_RELAXED));
+    page.data_units_written[0] = thousands(__atomic_load_n(&s->blocks_written, __ATOMIC_RELAXED));
+    page.host_reads[0] = __atomic_load_n(&s->reads, __ATOMIC_RELAXED);
+    page.host_writes[0] = __atomic_load_n(&s->writes, __ATOMIC_RELAXED);
+    page.media_errors[0] = __atomic_load_n(&s->media_errors, __ATOMIC_RELAXED);
+    page.power_on_hours[0] =
+        (qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) - n->start_ns) / NANOSECONDS_PER_SECOND / 3600;
+    page.error_log_entries[0] = n->error_count;
+    return page_out(req, &page, sizeof(page));
+}
+
+static uint16_t firmware_page(NvmeRequest *req)
+{
+    NvmeFirmwareSlotLog page = {.afi = 1};
+    size_t len = MIN(strlen(QEMU_VERSION), sizeof(page.frs[0]));
+
+    memset(page.frs[0], ' ', sizeof(page.frs[0]));
+    memcpy(page.frs[0], QEMU_VERSION, len);
+    return page_out(req, &page, sizeof(page));
+}
+
+static uint16_t effects_page(NvmeRequest *req)
+{
+    static const uint8_t admin[] = {NVME_ADM_DELETE_SQ,    NVME_ADM_CREATE_SQ,
+                                    NVME_ADM_GET_LOG_PAGE, NVME_ADM_DELETE_CQ,
+                                    NVME_ADM_CREATE_CQ,    NVME_ADM_IDENTIFY,
+                                    NVME_ADM_ABORT,        NVME_ADM_SET_FEATURES,
+                                    NVME_ADM_GET_FEATURES, NVME_ADM_ASYNC_EVENT_REQUEST,
+                                    NVME_ADM_KEEP_ALIVE};
+    static const uint8_t io[] = {NVME_IO_FLUSH, NVME_IO_READ, NVME_IO_COMPARE, NVME_IO_VERIFY};
+    static const uint8_t io_changing[] = {NVME_IO_WRITE, NVME_IO_WRITE_ZEROES,
+                                          NVME_IO_DATASET_MANAGEMENT};
+    g_autofree NvmeEffectsLog *page = g_new0(NvmeEffectsLog, 1);
+
+    for (size_t i = 0; i < sizeof(admin); i++) {
+        page->acs[admin[i]] = NVME_EFFECT_CSUPP;
+    }
+    if (req->sq->n->params.dbbuf) {
+        page->acs[NVME_ADM_DOORBELL_BUFFER_CONFIG] = NVME_EFFECT_CSUPP;
+    }
+    for (size_t i = 0; i < sizeof(io); i++) {
+        page->iocs[io[i]] = NVME_EFFECT_CSUPP;
+    }
+    for (size_t i = 0; i < sizeof(io_changing); i++) {
+        page->iocs[io_changing[i]] = NVME_EFFECT_CSUPP | NVME_EFFECT_LBCC;
+    }
+    return page_out(req, page, sizeof(*page));
+}
+
+uint16_t nvme_get_log_page(NvmeRequest *req)
+{
+    uint8_t lid = req->cmd.cdw10 & 0xff;
+    bool retain = req->cmd.cdw10 & BIT(15);
+    uint16_t status;
+
+    switch (lid) {
+    case NVME_LOG_ERROR:
+        status = error_page(req);
+        break;
+    case NVME_LOG_SMART:
+        status = smart_page(req);
+        break;
+    case NVME_LOG_FIRMWARE_SLOT:
+        status = firmware_page(req);
+        break;
+    case NVME_LOG_EFFECTS:
+        status = effects_page(req);
+        break;
+    default:
+        return NVME_INVALID_LOG_PAGE | NVME_DNR;
+    }
+    if (!status && !retain) {
+        nvme_aer_rearm(req->sq->n, lid);
+    }
+    return status;
+}

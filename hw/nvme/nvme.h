@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The NVMe controller's own header: state, and who may touch it.
+ *
+ * Homes.  The controller's registers, the admin queue and everything not said otherwise belong to
+ * its home context (n->home).  Each pair of doorbells belongs to the context of its queue pair
+ * (nvme_queue_ctx()).  A completion queue lives in the context of its own number, a submission
+ * queue in the context of the completion queue that it completes to; with the usual one-to-one
+ * pairing they are the same.
+ *
+ * Waits go one way: main loop -> home -> queue context.  The home installs and removes queues in
+ * their context by aio_call(); a queue context never waits, it posts to the home.
+ */
+#ifndef HW_NVME_H
+#define HW_NVME_H
+
+#include "block/block-backend.h"
+#include "block/nvme.h"
+#include "hw/pci/pci.h"
+#include "qemu/trace.h"
+#include "system/ioregionfd.h"
+#include "system/iothread.h"
+
+#define TYPE_NVME "nvme"
+#define NVME_MAX_IOQPAIRS 256
+#define NVME_MAX_QUEUE_ENTRIES 2048 /* CAP.MQES + 1 */
+#define NVME_MAX_AERS 16
+#define NVME_ERROR_LOG_ENTRIES 16
+#define NVME_ABORT_LIMIT 4
+#define NVME_PAGE_SIZE_MIN 4096u
+#define NVME_VERSION 0x00010400u
+#define NVME_TEMPERATURE 0x143u
+#define NVME_TEMPERATURE_WARNING 0x157u
+#define NVME_TEMPERATURE_CRITICAL 0x175u
+
+typedef struct NvmeCtrl NvmeCtrl;
+typedef struct NvmeSq NvmeSq;
+typedef struct NvmeCq NvmeCq;
+typedef struct NvmeRequest NvmeRequest;
+
+/* Where a command's data lies in guest RAM.  Filled by dptr.c; the blocks are pinned until
+ * nvme_data_unmap(). */
+typedef struct NvmeData {
+    struct iovec *iov; /* room for n->max_iov entries */
+    RAMBlock **block;  /* the pinned block of each entry */
+    int niov;
+    uint64_t len; /* bytes mapped so far */
+} NvmeData;
+
+/* One command in flight.  Preallocated with its queue; belongs to the queue's context. */
+struct NvmeRequest {
+    NvmeRequest *next; /* in sq->free or cq->done */
+    NvmeSq *sq;
+    NvmeCmd cmd;
+    NvmeCqe cqe;
+    NvmeData data;
+    BlkRequest blk;
+    uint16_t status;
+    bool busy;        /* fetched, not yet completed */
+    bool parked;      /* failed with policy "stop": submitted again when the VM runs */
+    bool has_payload; /* counts as data read or written in the SMART log */
+    uint8_t *bounce;  /* compare, dataset management: freed at completion */
+    uint32_t step;    /* dataset management: next range */
+};
+
+struct NvmeSq {
+    NvmeCtrl *n;
+    NvmeCq *cq;
+    AioContext *ctx;
+    uint16_t id;
+    uint32_t size, head;
+    uint32_t tail; /* atomic: the doorbell may be homed elsewhere than ctx */
+    uint64_t base; /* guest address of the ring */
+    RamCache ring;
+    NvmeRequest *reqs; /* size entries */
+    NvmeRequest *free;
+    uint32_t inflight;
+    bool processing;         /* nvme_sq_process() is on the stack */
+    bool deleting;           /* takes no new commands; freed when inflight is 0 */
+    AioBH *bh;               /* wakes ctx when the doorbell lives elsewhere */
+    NvmeRequest *delete_req; /* admin command to complete when the last one is done; home's */
+    EventNotifier notifier;  /* ioeventfd while the shadow doorbells are on */
+    bool notifier_on;        /* ctx listens */
+};
+
+struct NvmeCq {
+    NvmeCtrl *n;
+    AioContext *ctx;
+    uint16_t id, vector;
+    uint32_t size, tail;
+    uint32_t head; /* as the host wrote it */
+    uint8_t phase;
+    bool irq_enabled;
+    bool irq_pin; /* our share of the INTx level */
+    uint64_t base;
+    RamCache ring;
+    NvmeRequest *done, **done_tail; /* completed, not yet posted; in order */
+    AioBH *bh;                      /* posts done requests, once an iteration */
+    unsigned sqs;                   /* atomic: submission queues that complete here */
+};
+
+/* A doorbell pair's register region. */
+typedef struct NvmeDoorbell {
+    MemoryRegion mr;
+    NvmeCtrl *n;
+    uint16_t qid;
+    NvmeSq *sq; /* in the pair's context (RCU-free: only that context reads and writes them) */
+    NvmeCq *cq;
+} NvmeDoorbell;
+
+/* Counters of one context's queues; relaxed atomics, each written by its queue's thread. */
+typedef struct NvmeStats {
+    uint64_t blocks_read, blocks_written, reads, writes, media_errors;
+} NvmeStats;
+
+typedef struct NvmeParams {
+    char *serial;
+    uint32_t num_queues, max_ioqpairs;
+    uint16_t msix_qsize;
+    uint32_t cmb_size_mb;
+    uint8_t aerl, mdts;
+    uint32_t aer_max_queued;
+    bool ioeventfd, dbbuf;
+} NvmeParams;
+
+struct NvmeCtrl {
+    PCIDevice parent_obj;
+    NvmeParams params;
+    BlockConf conf;
+    IOThread *iothread;     /* property; held while realized */
+    IoRegionFd *ioregionfd; /* property: registers and, without ioregionfds, all doorbells */
+    char *ioregionfds_text; /* property: JSON list or comma list of object ids, a queue pair each */
+    GPtrArray *ioregionfds; /* IoRegionFd *, resolved at realize */
+
+    AioContext *home;
+    MemoryRegion bar0, iomem; /* container; registers */
+    NvmeDoorbell *db;         /* max_ioqpairs + 1 */
+    unsigned num_db;
+
+    /* Registers.  Written at home; the atomics are read by any thread (direct reads). */
+    uint64_t cap, asq, acq;
+    uint32_t cc, csts, aqa;
+    uint32_t intms;      /* atomic */
+    uint32_t irq_status; /* atomic: vectors that assert INTx */
+    uint32_t page_bits, page_size;
+    uint32_t max_iov;
+
+    /* Queues by number, at home; admin is 0. */
+    NvmeSq **sq;
+    NvmeCq **cq;
+    bool resetting;    /* CC.EN went to 0, commands are still in flight */
+    unsigned draining; /* queues that wait for their last command */
+
+    /* Namespace 1. */
+    uint8_t lba_shift;
+    uint64_t ns_blocks; /* atomic: changes with block_resize */
+    uint8_t uuid[16];
+
+    /* Shadow doorbells; set at home, read by queue contexts (atomic, 0: off). */
+    uint64_t dbbuf_dbs, dbbuf_eis;
+
+    /* Asynchronous events, at home. */
+    NvmeRequest *aer_reqs[NVME_MAX_AERS];
+    unsigned aer_outstanding;
+    struct {
+        uint8_t type, info, log_page;
+    } aer_queue[64];
+    unsigned aer_queued;
+    uint8_t aer_masked; /* bit per event type, until its log page is read */
+
+    /* Features, at home. */
+    uint32_t feat_arbitration, feat_power, feat_error_recovery, feat_async_event, feat_coalescing,
+        feat_atomicity;
+    uint32_t feat_keep_alive;
+    uint16_t temp_over, temp_under;
+    uint32_t *feat_vector; /* per vector: coalescing disable */
+    uint64_t timestamp_base;
+    int64_t timestamp_set_ns;
+    uint8_t timestamp_origin;
+    AioTimer *keep_alive_timer;
+    bool keep_alive_seen;
+
+    NvmeErrorLog errors[NVME_ERROR_LOG_ENTRIES];
+    unsigned errors_next;
+    uint64_t error_count;
+    NvmeStats stats;
+    int64_t start_ns;
+    void *vmstate_handle;
+    void *waiting; /* reset from the main loop waits for this (QemuEvent *) */
+};
+#define NVME(obj) ((NvmeCtrl *)(obj))
+
+/* --- registers.c: at home
+ * ------------------------------------------------------------------------------ */
+extern const MemoryRegionOps nvme_register_ops;
+void nvme_registers_reset(NvmeCtrl *n);
+/* All queues are gone after CC.EN went to 0. */
+void nvme_reset_finished(NvmeCtrl *n);
+/* Fatal error: CSTS.CFS. */
+void nvme_fail(NvmeCtrl *n, const char *why);
+
+/* --- queue.c
+ * -----------------------------------------------------------------------------------------------
+ */
+extern const MemoryRegionOps nvme_doorbell_ops;
+/* The context of queue pair qid; constant while realized. */
+AioContext *nvme_queue_ctx(NvmeCtrl *n, uint16_t qid);
+/* Home: makes queues and installs them in their context. */
+NvmeCq *nvme_cq_new(NvmeCtrl *n, uint16_t id, uint64_t base, uint32_t size, uint16_t vector,
+                    bool irq);
+NvmeSq *nvme_sq_new(NvmeCtrl *n, uint16_t id, uint64_t base, uint32_t size, NvmeCq *cq);
+/* Home: starts the end of a queue.  req (an admin command, may be NULL) is completed when the last
+ * command of the SQ has ended. */
+void nvme_sq_delete(NvmeSq *sq, NvmeRequest *req);
+void nvme_cq_delete(NvmeCq *cq);
+/* Home: all queues, I/O first. nvme_reset_finished() is called (later, perhaps) when all have
+ * ended. */
+void nvme_delete_all_queues(NvmeCtrl *n);
+/* Queue context: a command has ended with req->status; posts its completion at the end of this
+ * iteration. */
+void nvme_complete(NvmeRequest *req);
+/* Queue context: fetches and starts what the host submitted. */
+void nvme_sq_process(NvmeSq *sq);
+/* Recomputes the INTx level. Any thread. */
+void nvme_update_pin(NvmeCtrl *n);
+
+/* --- dbbuf.c
+ * ------------------------------------------------------------------------------------------------
+ */
+void nvme_dbbuf_config(NvmeCtrl *n, NvmeRequest *req);
+/* Home: shadow doorbells off (reset); eventfds go. */
+void nvme_dbbuf_off(NvmeCtrl *n);
+/* Queue context: newest tail from the shadow page; with arm, asks for an MMIO write at the next
+ * change and looks again. */
+uint32_t nvme_dbbuf_sq_tail(NvmeSq *sq, bool arm);
+void nvme_dbbuf_cq_head(NvmeCq *cq, bool arm);
+/* Queue context: the host wrote the doorbell itself although shadow doorbells are on. */
+void nvme_dbbuf_note_mmio(NvmeCtrl *n, uint16_t qid, bool is_cq, uint32_t value);
+/* Home: a queue comes or goes while shadow doorbells are on. */
+void nvme_dbbuf_attach(NvmeSq *sq);
+void nvme_dbbuf_detach(NvmeSq *sq);
+
+/* --- dptr.c: queue context
+ * ------------------------------------------------------------------------------------- */
+/* Maps len bytes that the command's PRPs or SGL describe; to_host: the device will write to them.
+ * Returns a status. */
+uint16_t nvme_map_data(NvmeRequest *req, uint64_t len, bool to_host);
+void nvme_data_unmap(NvmeRequest *req, bool written);
+/* Copies a structure to or from the host's buffer; len is cut to what the buffer's description says
+ * by the caller. */
+uint16_t nvme_copy_to_host(NvmeRequest *req, const void *buf, uint64_t len);
+uint16_t nvme_copy_from_host(NvmeRequest *req, void *buf, uint64_t len);
+
+/* --- command sets
+ * ------------------------------------------------------------------------------------------------
+ */
+/* Each starts the command; it ends, now or later, with nvme_complete(). */
+void nvme_admin_command(NvmeRequest *req); /* home */
+void nvme_io_command(NvmeRequest *req);    /* queue context */
+/* Submits parked requests of a queue again. */
+void nvme_io_resume(NvmeSq *sq);
+
+uint16_t nvme_identify(NvmeRequest *req);
+uint16_t nvme_get_log_page(NvmeRequest *req);
+uint16_t nvme_get_features(NvmeRequest *req);
+uint16_t nvme_set_features(NvmeRequest *req);
+void nvme_features_reset(NvmeCtrl *n);
+void nvme_log_error(NvmeRequest *req);
+
+/* --- aer.c: home
+ * ---------------------------------------------------------------------------------------------------
+ */
+void nvme_aer_request(NvmeRequest *req);
+void nvme_aer_event(NvmeCtrl *n, uint8_t type, uint8_t info, uint8_t log_page);
+/* The log page that an event pointed to was read: events of that type may come again. */
+void nvme_aer_rearm(NvmeCtrl *n, uint8_t log_page);
+/* Reset or abort: forgets outstanding requests; with cid, only that one, which ends as aborted. */
+void nvme_aer_clear(NvmeCtrl *n);
+bool nvme_aer_abort(NvmeCtrl *n, uint16_t cid);
+/* The same from a queue context: posted. */
+void nvme_aer_event_post(NvmeCtrl *n, uint8_t type, uint8_t info, uint8_t log_page);
+
+static inline bool nvme_dbbuf_on(const NvmeCtrl *n)
+{
+    return __atomic_load_n(&n->dbbuf_dbs, __ATOMIC_ACQUIRE) != 0;
+}
+
+#endif

@@ -1,0 +1,561 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The "nvme" device: PCI function, properties, life.  Realize, reset and unplug run in the main
+ * loop, which may wait for the device's home.
+ */
+#include "nvme.h"
+
+#include "hw/boards.h"
+#include "qapi/keyval.h"
+#include "system/runstate.h"
+
+/* --- homes
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static bool resolve_ioregionfds(NvmeCtrl *n, GError **errp)
+{
+    g_auto(GStrv) ids = NULL;
+
+    if (!n->ioregionfds_text) {
+        return true;
+    }
+    ids = g_strsplit(n->ioregionfds_text, ":", -1);
+    n->ioregionfds = g_ptr_array_new_with_free_func(object_unref);
+    for (char **id = ids; *id; id++) {
+        Object *obj = object_resolve_path_type(*id, TYPE_IOREGIONFD, NULL);
+
+        if (!obj) {
+            error_setg(errp,
+                       "nvme: ioregionfds: no ioregionfd object '%s'; create it with -object "
+                       "ioregionfd,id=%s,iothread=...",
+                       *id, *id);
+            return false;
+        }
+        g_ptr_array_add(n->ioregionfds, object_ref(obj));
+    }
+    return true;
+}
+
+static bool choose_home(NvmeCtrl *n, GError **errp)
+{
+    if (n->ioregionfd && n->iothread) {
+        error_setg(errp, "nvme: ioregionfd= and iothread= exclude each other; the ioregionfd "
+                         "object has an iothread of its own");
+        return false;
+    }
+    if (!resolve_ioregionfds(n, errp)) {
+        return false;
+    }
+    if (n->ioregionfd) {
+        n->home = ioregionfd_context(n->ioregionfd);
+    } else if (n->iothread) {
+        n->home = iothread_get_context(n->iothread);
+        iothread_hold(n->iothread, "nvme");
+    } else if (n->ioregionfds) {
+        n->home = ioregionfd_context(g_ptr_array_index(n->ioregionfds, 0));
+    } else {
+        n->home = aio_get_main();
+    }
+    /* Waits go from the home to the queues' contexts: never to the main loop. */
+    for (unsigned i = 0; n->ioregionfds && i < n->ioregionfds->len; i++) {
+        AioContext *ctx = ioregionfd_context(g_ptr_array_index(n->ioregionfds, i));
+
+        if (ctx == aio_get_main() && n->home != ctx) {
+            error_setg(errp, "nvme: ioregionfds: '%s' has no iothread; give it one",
+                       ioregionfd_id(g_ptr_array_index(n->ioregionfds, i)));
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool set_region_home(NvmeCtrl *n, MemoryRegion *mr, uint16_t qid, unsigned flags,
+                            GError **errp)
+{
+    IoRegionFd *ior = n->ioregionfd;
+
+    if (qid && n->ioregionfds) {
+        ior = g_ptr_array_index(n->ioregionfds, (qid - 1) % n->ioregionfds->len);
+    }
+    if (ior) {
+        return memory_region_set_ioregionfd(mr, ior, flags, errp);
+    }
+    memory_region_set_home(mr, n->home, flags);
+    return true;
+}
+
+/* --- BAR 0: registers, doorbells, MSI-X
+ * ---------------------------------------------------------------------- */
+
+static bool init_bar0(NvmeCtrl *n, GError **errp)
+{
+    PCIDevice *pci = PCI_DEVICE(n);
+    uint64_t doorbells = (uint64_t)n->num_db * 8;
+    uint64_t table = ALIGN_UP(NVME_REG_DOORBELLS + doorbells, 4096);
+    uint64_t pba = table + ALIGN_UP((uint64_t)n->params.msix_qsize * PCI_MSIX_ENTRY_SIZE, 4096);
+    uint64_t size = pba + ALIGN_UP(DIV_ROUND_UP(n->params.msix_qsize, 8), 8);
+
+    size = UINT64_C(1) << (64 - __builtin_clzll(size - 1));
+    memory_region_init(&n->bar0, OBJECT(n), "nvme-bar0", size);
+    memory_region_init_io(&n->iomem, OBJECT(n), &nvme_register_ops, n, "nvme-registers",
+                          NVME_REG_DOORBELLS);
+    memory_region_add_subregion(&n->bar0, 0, &n->iomem);
+    if (!set_region_home(n, &n->iomem, 0, 0, errp)) {
+        return false;
+    }
+    n->db = g_new0(NvmeDoorbell, n->num_db);
+    for (unsigned id = 0; id < n->num_db; id++) {
+        NvmeDoorbell *db = &n->db[id];
+        g_autofree char *name = g_strdup_printf("nvme-doorbell-%u", id);
+
+        db->n = n;
+        db->qid = id;
+        memory_region_init_io(&db->mr, OBJECT(n), &nvme_doorbell_ops, db, name, 8);
+        memory_region_add_subregion(&n->bar0, NVME_REG_DOORBELLS + (hwaddr)id * 8, &db->mr);
+        if (!set_region_home(n, &db->mr, id, MEMORY_HOME_POSTED_WRITES, errp)) {
+            return false;
+        }
+    }
+    pci_register_bar(pci, 0, PCI_BASE_ADDRESS_SPACE_MEMORY | PCI_BASE_ADDRESS_MEM_TYPE_64,
+                     &n->bar0);
+    return msix_init(pci, n->params.msix_qsize, &n->bar0, 0, table, &n->bar0, 0, pba, 0, errp);
+}
+
+/* --- namespace
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static void namespace_resized(void *opaque)
+{
+    NvmeCtrl *n = opaque;
+    int64_t len = blk_getlength(n->conf.blk);
+
+    __atomic_store_n(&n->ns_blocks, len < 0 ? 0 : (uint64_t)len >> n->lba_shift, __ATOMIC_RELAXED);
+}
+
+static bool init_namespace(NvmeCtrl *n, GError **errp)
+{
+    uint32_t lbs = n->conf.logical_block_size ? n->conf.logical_block_size : 512;
+    int64_t len;
+
+    if (lbs < 512 || lbs > 4096 || (lbs & (lbs - 1))) {
+        error_setg(errp, "nvme: logical_block_size=%u: use 512, 1024, 2048 or 4096", lbs);
+        return false;
+    }
+    n->lba_shift = __builtin_ctz(lbs);
+    n->conf.discard_granularity =
+        n->conf.discard_granularity ? n->conf.discard_granularity : MAX(lbs, 4096);
+    if (!n->conf.blk) {
+        return true; /* a controller without a namespace, as QEMU allows when nvme-ns devices would
+                        follow */
+    }
+    if (!blk_set_error_policy(n->conf.blk, n->conf.rerror, n->conf.werror, errp)) {
+        return false;
+    }
+    len = blk_getlength(n->conf.blk);
+    if (len < 0) {
+        error_setg_errno(errp, -len, "nvme: drive=%s: its size cannot be read",
+                         blk_name(n->conf.blk));
+        return false;
+    }
+    if (n->conf.write_cache != ON_OFF_AUTO_AUTO) {
+        blk_set_write_cache(n->conf.blk, n->conf.write_cache == ON_OFF_AUTO_ON);
+    }
+    n->ns_blocks = (uint64_t)len >> n->lba_shift;
+    blk_set_resize_cb(n->conf.blk, namespace_resized, n);
+    return true;
+}
+
+/* A stable identifier: the guest finds its disk again by it. */
+static void derive_uuid(NvmeCtrl *n)
+{
+    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA1);
+    uint8_t digest[20];
+    size_t len = sizeof(digest);
+
+    g_checksum_update(sum, (const guchar *)"nvme-ns-1:", -1);
+    g_checksum_update(sum, (const guchar *)n->params.serial, -1);
+    g_checksum_get_digest(sum, digest, &len);
+    memcpy(n->uuid, digest, 16);
+    n->uuid[6] = (n->uuid[6] & 0x0f) | 0x50; /* RFC 4122: version 5, variant 1 */
+    n->uuid[8] = (n->uuid[8] & 0x3f) | 0x80;
+}
+
+/* --- stop, start, reset
+ * --------------------------------------------------------------------------------------------- */
+
+static void resume_queue(void *opaque)
+{
+    nvme_io_resume(opaque);
+}
+
+static void resume_all(void *opaque)
+{
+    NvmeCtrl *n = opaque;
+
+    for (unsigned id = 1; id < n->num_db; id++) {
+        if (n->sq[id]) {
+            aio_call(n->sq[id]->ctx, resume_queue, n->sq[id]);
+        }
+    }
+}
+
+static void vm_state_changed(void *opaque, bool running, RunState state)
+{
+    NvmeCtrl *n = opaque;
+
+    if (running && n->conf.blk) {
+        aio_call(n->home, resume_all, n);
+    }
+}
+
+static void keep_alive_expired(void *opaque)
+{
+    NvmeCtrl *n = opaque;
+
+    if (n->keep_alive_seen) {
+        n->keep_alive_seen = false;
+        aio_timer_mod(n->keep_alive_timer,
+                      qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + n->feat_keep_alive * SCALE_MS);
+    } else {
+        nvme_fail(n, "keep alive timer expired");
+    }
+}
+
+typedef struct StopCall {
+    NvmeCtrl *n;
+    QemuEvent done;
+} StopCall;
+
+/* Home: a reset from outside; sets the event when the last queue is gone. */
+static void stop_at_home(void *opaque)
+{
+    StopCall *c = opaque;
+    NvmeCtrl *n = c->n;
+    bool queues = false;
+
+    for (unsigned id = 0; id < n->num_db; id++) {
+        queues |= n->sq[id] || n->cq[id];
+    }
+    __atomic_store_n(&n->cc, 0, __ATOMIC_RELEASE);
+    if (!queues && !n->resetting) {
+        qemu_event_set(&c->done);
+        return;
+    }
+    n->waiting = &c->done;
+    if (!n->resetting) {
+        n->resetting = true;
+        nvme_aer_clear(n);
+        nvme_dbbuf_off(n);
+        aio_timer_del(n->keep_alive_timer);
+        nvme_delete_all_queues(n);
+    }
+}
+
+static void registers_at_home(void *opaque)
+{
+    NvmeCtrl *n = opaque;
+
+    n->waiting = NULL;
+    nvme_registers_reset(n);
+    nvme_features_reset(n);
+}
+
+/* Main loop: ends all commands and queues, then resets the registers. Commands in flight run to
+ * their end: images answer in bounded time. */
+static void nvme_stop(NvmeCtrl *n)
+{
+    StopCall c = {.n = n};
+    bool main_home = n->home == aio_get_main();
+
+    qemu_event_init(&c.done, false);
+    aio_call(n->home, stop_at_home, &c);
+    while (!__atomic_load_n(&c.done.value, __ATOMIC_ACQUIRE)) {
+        if (main_home) {
+            aio_poll(aio_get_main(), true);
+        } else {
+            qemu_event_timedwait(&c.done, SCALE_MS);
+            aio_poll(aio_get_main(), false); /* what the home's devices post here */
+        }
+    }
+    aio_call(n->home, registers_at_home, n);
+    nvme_update_pin(n);
+}
+
+static void nvme_device_reset(DeviceState *dev)
+{
+    NvmeCtrl *n = NVME(dev);
+
+    nvme_stop(n);
+    msix_reset(PCI_DEVICE(n));
+}
+
+/* Function-level reset through the PCI Express capability. */
+static void flr_in_main(void *opaque)
+{
+    NvmeCtrl *n = opaque;
+
+    if (DEVICE(n)->realized) {
+        device_cold_reset(DEVICE(n));
+    }
+    object_unref(n);
+}
+
+static void nvme_config_changed(PCIDevice *pci, uint32_t addr, int len)
+{
+    uint32_t devctl = pci->exp_cap + PCI_EXP_DEVCTL;
+
+    if (pci->exp_cap && addr <= devctl + 1 && addr + len > devctl &&
+        pci_get_word(pci->config + devctl) & PCI_EXP_DEVCTL_BCR_FLR) {
+        pci_set_word(pci->config + devctl,
+                     pci_get_word(pci->config + devctl) & ~PCI_EXP_DEVCTL_BCR_FLR);
+        aio_post(aio_get_main(), flr_in_main, object_ref(pci));
+    }
+}
+
+/* --- realize and unrealize
+ * -------------------------------------------------------------------------------------------- */
+
+static bool check_params(NvmeCtrl *n, GError **errp)
+{
+    NvmeParams *p = &n->params;
+
+    if (p->num_queues) {
+        p->max_ioqpairs = p->num_queues - 1;
+    }
+    if (!p->serial || !*p->serial) {
+        error_setg(errp, "nvme: serial property not set; give the device serial=TEXT");
+        return false;
+    }
+    if (p->max_ioqpairs < 1 || p->max_ioqpairs > NVME_MAX_IOQPAIRS) {
+        error_setg(errp, "nvme: max_ioqpairs=%u: must be between 1 and %d", p->max_ioqpairs,
+                   NVME_MAX_IOQPAIRS);
+        return false;
+    }
+    if (p->msix_qsize < 1 || p->msix_qsize > PCI_MSIX_FLAGS_QSIZE + 1) {
+        error_setg(errp, "nvme: msix_qsize=%u: must be between 1 and %d", p->msix_qsize,
+                   PCI_MSIX_FLAGS_QSIZE + 1);
+        return false;
+    }
+    if (p->cmb_size_mb) {
+        error_setg(errp, "nvme: cmb_size_mb=%u: a controller memory buffer is not built in; use 0",
+                   p->cmb_size_mb);
+        return false;
+    }
+    if (p->aerl >= NVME_MAX_AERS) {
+        error_setg(errp, "nvme: aerl=%u: must be below %d", p->aerl, NVME_MAX_AERS);
+        return false;
+    }
+    if (p->mdts > 11) {
+        error_setg(errp, "nvme: mdts=%u: at most 11 (8 MiB)", p->mdts);
+        return false;
+    }
+    n->num_db = p->max_ioqpairs + 1;
+    /* One more entry than pages: the first may start anywhere.  mdts 0 is "no limit": cap it at 2
+     * MiB a command's iovec. */
+    n->max_iov = (p->mdts ? 1u << p->mdts : 512) + 1;
+    return true;
+}
+
+static void free_state(NvmeCtrl *n)
+{
+    g_clear_pointer(&n->sq, g_free);
+    g_clear_pointer(&n->cq, g_free);
+    g_clear_pointer(&n->feat_vector, g_free);
+    if (n->iothread && n->home) {
+        iothread_release(n->iothread, "nvme");
+    }
+    n->home = NULL;
+    g_clear_pointer(&n->ioregionfds, g_ptr_array_unref);
+}
+
+static bool nvme_realize(PCIDevice *pci, GError **errp)
+{
+    NvmeCtrl *n = NVME(pci);
+
+    if (!check_params(n, errp) || !init_namespace(n, errp) || !choose_home(n, errp)) {
+        return false;
+    }
+    n->sq = g_new0(NvmeSq *, n->num_db);
+    n->cq = g_new0(NvmeCq *, n->num_db);
+    n->feat_vector = g_new0(uint32_t, n->params.msix_qsize);
+    n->page_bits = 12;
+    n->page_size = NVME_PAGE_SIZE_MIN;
+    n->cap = NVME_CAP_MQES(NVME_MAX_QUEUE_ENTRIES - 1) | NVME_CAP_CQR | NVME_CAP_TO(15) |
+             NVME_CAP_CSS_NVM | NVME_CAP_MPSMIN(0) | NVME_CAP_MPSMAX(4);
+    n->start_ns = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+    derive_uuid(n);
+    n->keep_alive_timer = aio_timer_new(n->home, QEMU_CLOCK_VIRTUAL, keep_alive_expired, n);
+    nvme_features_reset(n);
+    pci_set_byte(pci->config + PCI_INTERRUPT_PIN, 1);
+    if (pcie_endpoint_cap_init(pci, 0x80) < 0 || pci_pm_init(pci, 0x60, errp) < 0 ||
+        !init_bar0(n, errp)) {
+        return false;
+    }
+    /* FLR: announced, and its trigger bit is writable. */
+    pci_set_long(pci->config + pci->exp_cap + PCI_EXP_DEVCAP,
+                 pci_get_long(pci->config + pci->exp_cap + PCI_EXP_DEVCAP) | PCI_EXP_DEVCAP_FLR);
+    pci_set_word(pci->wmask + pci->exp_cap + PCI_EXP_DEVCTL,
+                 pci_get_word(pci->wmask + pci->exp_cap + PCI_EXP_DEVCTL) | PCI_EXP_DEVCTL_BCR_FLR);
+    n->vmstate_handle = qemu_add_vm_change_state_handler(vm_state_changed, n);
+    if (n->conf.blk && n->conf.bootindex >= 0) {
+        add_boot_device_path(n->conf.bootindex, DEVICE(n), "/namespace@1,0");
+    }
+    return true;
+}
+
+static void nvme_exit(PCIDevice *pci)
+{
+    NvmeCtrl *n = NVME(pci);
+
+    qemu_del_vm_change_state_handler(n->vmstate_handle);
+    nvme_stop(n);
+    if (n->conf.blk) {
+        blk_drain(n->conf.blk);
+        blk_set_resize_cb(n->conf.blk, NULL, NULL);
+    }
+    memory_region_transaction_begin();
+    memory_region_set_home(&n->iomem, NULL, 0);
+    for (unsigned id = 0; id < n->num_db; id++) {
+        memory_region_set_home(&n->db[id].mr, NULL, 0);
+    }
+    memory_region_transaction_commit();
+    msix_uninit(pci);
+    aio_timer_free(n->keep_alive_timer);
+    free_state(n);
+}
+
+static void nvme_finalize(Object *obj)
+{
+    NvmeCtrl *n = NVME(obj);
+
+    for (unsigned id = 0; n->db && id < n->num_db; id++) {
+        memory_region_finalize(&n->db[id].mr);
+    }
+    if (n->db) {
+        memory_region_finalize(&n->iomem);
+        memory_region_finalize(&n->bar0);
+    }
+    g_free(n->db);
+    if (n->conf.blk) {
+        blk_detach_dev(n->conf.blk);
+    }
+}
+
+/* --- properties
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+static json_object *ioregionfds_get(Object *obj, const ObjectProperty *prop, GError **errp)
+{
+    NvmeCtrl *n = NVME(obj);
+    json_object *list = json_object_new_array();
+    g_auto(GStrv) ids = g_strsplit(n->ioregionfds_text ? n->ioregionfds_text : "", ":", -1);
+
+    for (char **id = ids; *id && **id; id++) {
+        json_object_array_add(list, json_object_new_string(*id));
+    }
+    return list;
+}
+
+static bool ioregionfds_set(Object *obj, const ObjectProperty *prop, json_object *value,
+                            GError **errp)
+{
+    NvmeCtrl *n = NVME(obj);
+    GString *text = g_string_new(NULL);
+
+    if (json_object_is_type(value, json_type_array)) {
+        for (size_t i = 0; i < json_object_array_length(value); i++) {
+            g_string_append_printf(text, "%s%s", i ? ":" : "",
+                                   json_object_get_string(json_object_array_get_idx(value, i)));
+        }
+    } else if (json_object_is_type(value, json_type_string)) {
+        g_string_append(text, json_object_get_string(value));
+    } else {
+        g_string_free(text, TRUE);
+        error_setg(errp, "Invalid parameter type for '%s', expected: array", prop->name);
+        return false;
+    }
+    g_free(n->ioregionfds_text);
+    n->ioregionfds_text = g_string_free(text, FALSE);
+    if (!*n->ioregionfds_text) {
+        g_clear_pointer(&n->ioregionfds_text, g_free);
+    }
+    return true;
+}
+
+static const ObjectProperty nvme_props[] = {
+    DEFINE_PROP_DRIVE("drive", NvmeCtrl, conf.blk),
+    DEFINE_PROP_STRING("serial", NvmeCtrl, params.serial,
+                       "serial number, up to 20 characters (required)"),
+    DEFINE_PROP_LINK("ioregionfd", NvmeCtrl, ioregionfd, TYPE_IOREGIONFD,
+                     "ioregionfd object that carries the registers and doorbells to its iothread"),
+    {.name = "ioregionfds",
+     .type = "str",
+     .kind = PROP_CUSTOM,
+     .get = ioregionfds_get,
+     .set = ioregionfds_set,
+     .help =
+         "ioregionfd objects for the I/O queue pairs, in turn: JSON list, or ids with ':' between"},
+    DEFINE_PROP_LINK("iothread", NvmeCtrl, iothread, TYPE_IOTHREAD,
+                     "home of registers and queues (without ioregionfd=)"),
+    DEFINE_PROP_UINT32("num_queues", NvmeCtrl, params.num_queues, 0, "old name: max_ioqpairs + 1"),
+    DEFINE_PROP_UINT32("max_ioqpairs", NvmeCtrl, params.max_ioqpairs, 64, "I/O queue pairs"),
+    DEFINE_PROP_UINT16("msix_qsize", NvmeCtrl, params.msix_qsize, 65, "MSI-X vectors"),
+    DEFINE_PROP_UINT32("cmb_size_mb", NvmeCtrl, params.cmb_size_mb, 0,
+                       "controller memory buffer (not built in: 0)"),
+    DEFINE_PROP_UINT8("aerl", NvmeCtrl, params.aerl, 3,
+                      "limit of outstanding async event requests, 0-based"),
+    DEFINE_PROP_UINT32("aer_max_queued", NvmeCtrl, params.aer_max_queued, 64,
+                       "limit of queued async events"),
+    DEFINE_PROP_UINT8("mdts", NvmeCtrl, params.mdts, 7,
+                      "largest transfer: 4 KiB << mdts; 0: no limit announced"),
+    DEFINE_PROP_BOOL("ioeventfd", NvmeCtrl, params.ioeventfd, true,
+                     "eventfd on doorbells while the host shadows them"),
+    DEFINE_PROP_BOOL("dbbuf", NvmeCtrl, params.dbbuf, true,
+                     "offer shadow doorbells (Doorbell Buffer Config)"),
+    DEFINE_PROP_UINT32("logical_block_size", NvmeCtrl, conf.logical_block_size, 0,
+                       "bytes of a logical block (512)"),
+    DEFINE_PROP_UINT32("physical_block_size", NvmeCtrl, conf.physical_block_size, 0,
+                       "bytes of a physical block"),
+    DEFINE_PROP_UINT32("discard_granularity", NvmeCtrl, conf.discard_granularity, 0,
+                       "bytes; preferred unit of deallocation"),
+    DEFINE_PROP_INT32("bootindex", NvmeCtrl, conf.bootindex, -1, "place in the boot order"),
+    DEFINE_PROP_STRING("rerror", NvmeCtrl, conf.rerror, "read errors: report, ignore, stop"),
+    DEFINE_PROP_STRING("werror", NvmeCtrl, conf.werror,
+                       "write errors: report, ignore, stop, enospc"),
+    DEFINE_PROP_ON_OFF_AUTO("write-cache", NvmeCtrl, conf.write_cache, ON_OFF_AUTO_AUTO,
+                            "volatile write cache"),
+    DEFINE_PROP_BOOL("share-rw", NvmeCtrl, conf.share_rw, false,
+                     "other devices may write to the drive"),
+};
+
+static void nvme_class_init(ObjectClass *klass, const void *data)
+{
+    DeviceClass *dc = (DeviceClass *)klass;
+    PCIDeviceClass *pc = (PCIDeviceClass *)klass;
+
+    dc->desc = "Non-Volatile Memory Express";
+    dc->category = DEVICE_CATEGORY_STORAGE;
+    dc->reset = nvme_device_reset;
+    pc->realize = nvme_realize;
+    pc->exit = nvme_exit;
+    pc->config_changed = nvme_config_changed;
+    pc->vendor_id = PCI_VENDOR_ID_REDHAT;
+    pc->device_id = PCI_DEVICE_ID_REDHAT_NVME;
+    pc->class_id = PCI_CLASS_STORAGE_EXPRESS;
+    pc->revision = 2;
+    object_class_add_property_table(klass, nvme_props);
+}
+
+static const char *const nvme_interfaces[] = {INTERFACE_PCIE_DEVICE, NULL};
+static const TypeInfo nvme_info = {
+    .name = TYPE_NVME,
+    .parent = TYPE_PCI_DEVICE,
+    .instance_size = sizeof(NvmeCtrl),
+    .class_init = nvme_class_init,
+    .instance_finalize = nvme_finalize,
+    .interfaces = nvme_interfaces,
+};
+QOM_TYPE(nvme_info);

@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Queues and doorbells (NVMe 1.4, sections 3.1.24, 3.1.25 and 4.1).
+ *
+ * A queue's state is touched in its context only.  The home makes and ends queues: it builds one,
+ * then installs it in its context by aio_call(), which is also the fence that orders it after every
+ * doorbell write that the context has consumed.
+ */
+#include "nvme.h"
+
+AioContext *nvme_queue_ctx(NvmeCtrl *n, uint16_t qid)
+{
+    if (qid && n->ioregionfds && n->ioregionfds->len) {
+        return ioregionfd_context(
+            g_ptr_array_index(n->ioregionfds, (qid - 1) % n->ioregionfds->len));
+    }
+    return n->home;
+}
+
+/* --- interrupts
+ * --------------------------------------------------------------------------------------------- */
+
+void nvme_update_pin(NvmeCtrl *n)
+{
+    uint32_t status = __atomic_load_n(&n->irq_status, __ATOMIC_ACQUIRE);
+
+    if (!msix_enabled(PCI_DEVICE(n))) {
+        pci_set_irq(PCI_DEVICE(n), (status & ~__atomic_load_n(&n->intms, __ATOMIC_ACQUIRE)) != 0);
+    }
+}
+
+static void cq_interrupt(NvmeCq *cq)
+{
+    NvmeCtrl *n = cq->n;
+
+    if (!cq->irq_enabled) {
+        return;
+    }
+    if (msix_enabled(PCI_DEVICE(n))) {
+        msix_notify(PCI_DEVICE(n), cq->vector);
+        return;
+    }
+    cq->irq_pin = true;
+    __atomic_fetch_or(&n->irq_status, BIT(cq->vector & 31), __ATOMIC_ACQ_REL);
+    nvme_update_pin(n);
+}
+
+/* All entries are consumed: our share of the pin goes low (7.5.1). */
+static void cq_interrupt_done(NvmeCq *cq)
+{
+    NvmeCtrl *n = cq->n;
+
+    if (cq->irq_pin && cq->head == cq->tail) {
+        cq->irq_pin = false;
+        __atomic_fetch_and(&n->irq_status, ~BIT(cq->vector & 31), __ATOMIC_ACQ_REL);
+        nvme_update_pin(n);
+    }
+}
+
+/* --- completions
+ * --------------------------------------------------------------------------------------------- */
+
+static void request_release(NvmeRequest *req)
+{
+    NvmeSq *sq = req->sq;
+
+    nvme_data_unmap(req, false);
+    g_clear_pointer(&req->bounce, g_free);
+    req->busy = false;
+    req->next = sq->free;
+    sq->free = req;
+    sq->inflight--;
+}
+
+static bool cq_has_room(NvmeCq *cq)
+{
+    uint32_t next = cq->tail + 1 == cq->size ? 0 : cq->tail + 1;
+
+    if (next != cq->head) {
+        return true;
+    }
+    if (cq->id && nvme_dbbuf_on(cq->n)) {
+        nvme_dbbuf_cq_head(cq, true);
+        return next != cq->head;
+    }
+    return false;
+}
+
+/* Writes one entry; its phase bit last, so that the host sees either the old entry or the whole new
+ * one. */
+static bool cq_post(NvmeCq *cq, NvmeRequest *req)
+{
+    NvmeCtrl *n = cq->n;
+    NvmeCqe cqe = req->cqe;
+    NvmeCqe *slot = ram_cache_lookup(&cq->ring, pci_get_address_space(PCI_DEVICE(n)), cq->base,
+                                     (hwaddr)cq->size * sizeof(cqe), true);
+
+    cqe.sq_head = req->sq->head;
+    cqe.sq_id = req->sq->id;
+    cqe.cid = req->cmd.cid;
+    cqe.status = req->status << 1 | cq->phase;
+    if (likely(slot)) {
+        uint64_t last;
+
+        slot += cq->tail;
+        memcpy(&last, &cqe.sq_head, sizeof(last));
+        memcpy(slot, &cqe, 8);
+        __atomic_store_n((uint64_t *)slot + 1, last, __ATOMIC_RELEASE);
+        ram_block_set_dirty(cq->ring.block, slot, sizeof(*slot));
+    } else if (pci_dma_write(PCI_DEVICE(n), cq->base + (hwaddr)cq->tail * sizeof(cqe), &cqe,
+                             sizeof(cqe)) != MEMTX_OK) {
+        return false;
+    }
+    if (++cq->tail == cq->size) {
+        cq->tail = 0;
+        cq->phase ^= 1;
+    }
+    return true;
+}
+
+static void sq_ended(void *opaque);
+
+/* Bottom half: posts what completed in this iteration and raises one interrupt for all of it. */
+static void cq_post_bh(void *opaque)
+{
+    NvmeCq *cq = opaque;
+    bool posted = false;
+
+    while (cq->done) {
+        NvmeRequest *req = cq->done;
+        NvmeSq *sq = req->sq;
+
+        if (!sq->deleting || !cq->n->resetting) {
+            if (!cq_has_room(cq)) {
+                break;
+            }
+            if (!cq_post(cq, req)) {
+                TRACE(nvme, cqe_lost, "cqid %u: no memory there, or bus master is off", cq->id);
+                nvme_fail(cq->n, "a completion queue entry could not be written");
+            }
+            posted = true;
+            TRACE(nvme, complete, "sqid %u cid %u status 0x%x", sq->id, req->cmd.cid, req->status);
+        }
+        cq->done = req->next;
+        if (!cq->done) {
+            cq->done_tail = &cq->done;
+        }
+        request_release(req);
+        if (sq->deleting) {
+            if (!sq->inflight) {
+                aio_post(sq->n->home, sq_ended, sq);
+            }
+        } else {
+            nvme_sq_process(
+                sq); /* a request became free: there may be commands that waited for one */
+        }
+    }
+    if (posted) {
+        cq_interrupt(cq);
+    }
+}
+
+void nvme_complete(NvmeRequest *req)
+{
+    NvmeCq *cq = req->sq->cq;
+
+    if (unlikely(req->status & 0x7ff)) {
+        nvme_log_error(req);
+    }
+    req->next = NULL;
+    *cq->done_tail = req;
+    cq->done_tail = &req->next;
+    aio_bh_schedule(cq->bh);
+}
+
+/* --- submissions
+ * ---------------------------------------------------------------------------------------------- */
+
+static bool sq_fetch(NvmeSq *sq, NvmeCmd *cmd)
+{
+    NvmeCtrl *n = sq->n;
+    const NvmeCmd *ring = ram_cache_lookup(&sq->ring, pci_get_address_space(PCI_DEVICE(n)),
+                                           sq->base, (hwaddr)sq->size * sizeof(*cmd), false);
+
+    if (likely(ring)) {
+        *cmd = ring[sq->head];
+        return true;
+    }
+    return pci_dma_read(PCI_DEVICE(n), sq->base + (hwaddr)sq->head * sizeof(*cmd), cmd,
+                        sizeof(*cmd)) == MEMTX_OK;
+}
+
+static uint32_t sq_tail(NvmeSq *sq, bool arm)
+{
+    if (sq->id && nvme_dbbuf_on(sq->n)) {
+        return nvme_dbbuf_sq_tail(sq, arm);
+    }
+    return __atomic_load_n(&sq->tail, __ATOMIC_ACQUIRE);
+}
+
+static void sq_start(NvmeSq *sq, NvmeRequest *req)
+{
+    req->busy = true;
+    req->status = NVME_SUCCESS;
+    req->cqe = (NvmeCqe){0};
+    req->has_payload = false;
+    sq->inflight++;
+    TRACE(nvme, command, "sqid %u cid %u opcode 0x%x nsid 0x%x", sq->id, req->cmd.cid,
+          req->cmd.opcode, req->cmd.nsid);
+    if (NVME_CMD_FUSE(req->cmd.flags)) {
+        req->status = NVME_INVALID_FIELD | NVME_DNR;
+        nvme_complete(req);
+    } else if (sq->id) {
+        nvme_io_command(req);
+    } else {
+        nvme_admin_command(req);
+    }
+}
+
+void nvme_sq_process(NvmeSq *sq)
+{
+    uint32_t tail;
+
+    if (sq->processing || sq->deleting) {
+        return;
+    }
+    sq->processing = true;
+    tail = sq_tail(sq, false);
+    while (sq->free && !sq->deleting) {
+        NvmeRequest *req = sq->free;
+
+        if (sq->head == tail) {
+            tail = sq_tail(sq, true);
+            if (sq->head == tail) {
+                break;
+            }
+        }
+        if (!sq_fetch(sq, &req->cmd)) {
+            nvme_fail(sq->n, "a submission queue entry could not be read");
+            break;
+        }
+        sq->head = sq->head + 1 == sq->size ? 0 : sq->head + 1;
+        sq->free = req->next;
+        sq_start(sq, req);
+    }
+    sq->processing = false;
+}
+
+static void sq_process_bh(void *opaque)
+{
+    nvme_sq_process(opaque);
+}
+
+/* --- doorbells
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+static void sq_doorbell(NvmeDoorbell *db, uint32_t value)
+{
+    NvmeSq *sq = db->sq;
+
+    if (!sq || sq->deleting) {
+        nvme_aer_event_post(db->n, NVME_AER_ERROR, NVME_AER_INVALID_DB_REGISTER, NVME_LOG_ERROR);
+        return;
+    }
+    if (value >= sq->size) {
+        nvme_aer_event_post(db->n, NVME_AER_ERROR, NVME_AER_INVALID_DB_VALUE, NVME_LOG_ERROR);
+        return;
+    }
+    TRACE(nvme, doorbell_sq, "sqid %u tail %u", sq->id, value);
+    __atomic_store_n(&sq->tail, value, __ATOMIC_RELEASE);
+    nvme_dbbuf_note_mmio(db->n, sq->id, false, value);
+    if (likely(aio_in_home(sq->ctx))) {
+        nvme_sq_process(sq);
+    } else {
+        aio_bh_schedule(sq->bh);
+    }
+}
+
+static void cq_doorbell(NvmeDoorbell *db, uint32_t value)
+{
+    NvmeCq *cq = db->cq;
+
+    if (!cq) {
+        nvme_aer_event_post(db->n, NVME_AER_ERROR, NVME_AER_INVALID_DB_REGISTER, NVME_LOG_ERROR);
+        return;
+    }
+    if (value >= cq->size) {
+        nvme_aer_event_post(db->n, NVME_AER_ERROR, NVME_AER_INVALID_DB_VALUE, NVME_LOG_ERROR);
+        return;
+    }
+    TRACE(nvme, doorbell_cq, "cqid %u head %u", cq->id, value);
+    cq->head = value;
+    nvme_dbbuf_note_mmio(db->n, cq->id, true, value);
+    cq_interrupt_done(cq);
+    if (cq->done) {
+        aio_bh_schedule(cq->bh); /* it may have been full */
+    }
+}
+
+static void nvme_doorbell_write(void *opaque, hwaddr offset, uint64_t data, unsigned size)
+{
+    NvmeDoorbell *db = opaque;
+
+    /* A host may write 16 or 32 bits; the upper half is reserved (3.1.24). */
+    if (offset & 3) {
+        return;
+    }
+    if (offset == 0) {
+        sq_doorbell(db, data & 0xffff);
+        if (size == 8) {
+            cq_doorbell(db, data >> 32 & 0xffff);
+        }
+    } else {
+        cq_doorbell(db, data & 0xffff);
+    }
+}
+
+/* Doorbells are write-only; a read gives an undefined value, ours is 0, and needs nobody at home.
+ */
+static uint64_t nvme_doorbell_read(void *opaque, hwaddr offset, unsigned size)
+{
+    return 0;
+}
+
+static bool nvme_doorbell_read_direct(void *opaque, hwaddr offset, uint64_t *data, unsigned size)
+{
+    *data = 0;
+    return true;
+}
+
+const MemoryRegionOps nvme_doorbell_ops = {
+    .read = nvme_doorbell_read,
+    .write = nvme_doorbell_write,
+    .read_direct = nvme_doorbell_read_direct,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid = {.min_access_size = 2, .max_access_size = 8},
+    .impl = {.min_access_size = 2, .max_access_size = 8},
+};
+
+/* --- life: the home, and its calls into queue contexts
+ * -------------------------------------------------------------- */
+
+typedef struct QueueCall {
+    NvmeDoorbell *db;
+    NvmeSq *sq;
+    NvmeCq *cq;
+} QueueCall;
+
+static void install_sq(void *opaque)
+{
+    QueueCall *c = opaque;
+
+    c->db->sq = c->sq;
+}
+
+static void install_cq(void *opaque)
+{
+    QueueCall *c = opaque;
+
+    c->db->cq = c->cq;
+}
+
+NvmeCq *nvme_cq_new(NvmeCtrl *n, uint16_t id, uint64_t base, uint32_t size, uint16_t vector,
+                    bool irq)
+{
+    NvmeCq *cq = g_new0(NvmeCq, 1);
+    QueueCall call = {.db = &n->db[id], .cq = cq};
+
+    *cq = (NvmeCq){.n = n,
+                   .ctx = nvme_queue_ctx(n, id),
+                   .id = id,
+                   .vector = vector,
+                   .size = size,
+                   .phase = 1,
+                   .irq_enabled = irq,
+                   .base = base};
+    cq->done_tail = &cq->done;
+    cq->bh = aio_bh_new(cq->ctx, cq_post_bh, cq);
+    n->cq[id] = cq;
+    if (irq) {
+        msix_vector_use(PCI_DEVICE(n), vector);
+    }
+    aio_call(cq->ctx, install_cq, &call);
+    return cq;
+}
+
+/* What a queue's requests point to, in three blocks; untouched pages of them cost nothing. */
+static NvmeRequest *requests_new(NvmeCtrl *n, NvmeSq *sq)
+{
+    NvmeRequest *reqs = g_new0(NvmeRequest, sq->size);
+    struct iovec *iov = g_new0(struct iovec, (size_t)sq->size * n->max_iov);
+    RAMBlock **blocks = g_new0(RAMBlock *, (size_t)sq->size * n->max_iov);
+
+    for (uint32_t i = sq->size; i-- > 0;) {
+        reqs[i].sq = sq;
+        reqs[i].data.iov = iov + (size_t)i * n->max_iov;
+        reqs[i].data.block = blocks + (size_t)i * n->max_iov;
+        reqs[i].next = sq->free;
+        sq->free = &reqs[i];
+    }
+    return reqs;
+}
+
+NvmeSq *nvme_sq_new(NvmeCtrl *n, uint16_t id, uint64_t base, uint32_t size, NvmeCq *cq)
+{
+    NvmeSq *sq = g_new0(NvmeSq, 1);
+    QueueCall call = {.db = &n->db[id], .sq = sq};
+
+    *sq = (NvmeSq){.n = n,
+                   .cq = cq,
+                   .ctx = cq->ctx,
+                   .id = id,
+                   .size = size,
+                   .base = base,
+                   .notifier = {.fd = -1}};
+    sq->reqs = requests_new(n, sq);
+    sq->bh = aio_bh_new(sq->ctx, sq_process_bh, sq);
+    __atomic_fetch_add(&cq->sqs, 1, __ATOMIC_RELAXED);
+    n->sq[id] = sq;
+    /* The doorbell's context, which need not be the queue's. */
+    aio_call(nvme_queue_ctx(n, id), install_sq, &call);
+    if (id && nvme_dbbuf_on(n)) {
+        nvme_dbbuf_attach(sq);
+    }
+    return sq;
+}
+
+static void cq_free_in_ctx(void *opaque)
+{
+    NvmeCq *cq = opaque;
+
+    cq->head = cq->tail;
+    cq_interrupt_done(cq);
+    cq->n->db[cq->id].cq = NULL;
+    aio_bh_delete(cq->bh);
+    ram_cache_clear(&cq->ring);
+}
+
+void nvme_cq_delete(NvmeCq *cq)
+{
+    NvmeCtrl *n = cq->n;
+
+    aio_call(cq->ctx, cq_free_in_ctx, cq);
+    if (cq->irq_enabled) {
+        msix_vector_unuse(PCI_DEVICE(n), cq->vector);
+    }
+    n->cq[cq->id] = NULL;
+    g_free(cq);
+}
+
+static void sq_free_in_ctx(void *opaque)
+{
+    NvmeSq *sq = opaque;
+
+    aio_bh_delete(sq->bh);
+    ram_cache_clear(&sq->ring);
+}
+
+static void finish_reset_if_done(NvmeCtrl *n)
+{
+    if (n->resetting && n->draining == 0) {
+        for (unsigned id = n->num_db; id-- > 0;) {
+            if (n->cq[id]) {
+                nvme_cq_delete(n->cq[id]);
+            }
+        }
+        nvme_reset_finished(n);
+        if (n->waiting) {
+            qemu_event_set(n->waiting);
+        }
+    }
+}
+
+/* Home: the queue's last command has ended. */
+static void sq_ended(void *opaque)
+{
+    NvmeSq *sq = opaque;
+    NvmeCtrl *n = sq->n;
+    NvmeRequest *req = sq->delete_req;
+
+    aio_call(sq->ctx, sq_free_in_ctx, sq);
+    __atomic_fetch_sub(&sq->cq->sqs, 1, __ATOMIC_RELAXED);
+    event_notifier_cleanup(&sq->notifier);
+    g_free(sq->reqs[0].data.iov);
+    g_free(sq->reqs[0].data.block);
+    g_free(sq->reqs);
+    n->sq[sq->id] = NULL;
+    g_free(sq);
+    n->draining--;
+    if (req) {
+        nvme_complete(req); /* during a reset it just ends, unseen */
+    }
+    finish_reset_if_done(n);
+}
+
+static void remove_doorbell(void *opaque)
+{
+    QueueCall *c = opaque;
+
+    c->db->sq = NULL;
+}
+
+static void sq_stop_in_ctx(void *opaque)
+{
+    NvmeSq *sq = opaque;
+
+    sq->deleting = true;
+    if (sq->n->resetting && sq->cq->done) {
+        aio_bh_schedule(sq->cq->bh); /* a full completion queue must not hold them */
+    }
+    /* Those that the error policy parked will never be submitted again. */
+    for (uint32_t i = 0; i < sq->size; i++) {
+        NvmeRequest *req = &sq->reqs[i];
+
+        if (req->busy && req->parked) {
+            req->parked = false;
+            req->status = NVME_ABORT_SQ_DELETED;
+            nvme_complete(req);
+        }
+    }
+    if (!sq->inflight) {
+        aio_post(sq->n->home, sq_ended, sq);
+    }
+}
+
+void nvme_sq_delete(NvmeSq *sq, NvmeRequest *req)
+{
+    NvmeCtrl *n = sq->n;
+    QueueCall call = {.db = &n->db[sq->id]};
+
+    n->draining++;
+    sq->delete_req = req;
+    aio_call(nvme_queue_ctx(n, sq->id), remove_doorbell, &call);
+    nvme_dbbuf_detach(sq);
+    aio_call(sq->ctx, sq_stop_in_ctx, sq);
+}
+
+void nvme_delete_all_queues(NvmeCtrl *n)
+{
+    for (unsigned id = n->num_db; id-- > 0;) {
+        if (n->sq[id] && !n->sq[id]->deleting) {
+            nvme_sq_delete(n->sq[id], NULL);
+        }
+    }
+    finish_reset_if_done(n);
+}
