@@ -96,57 +96,6 @@ GString *qdev_device_help(const char *text)
     return out;
 }
 
-/* --- device-list-properties
- * -------------------------------------------------------------------------------------------------
- */
-
-typedef struct PropListState {
-    ObjectClass *klass;
-    json_object *list;
-} PropListState;
-
-static void list_property(const ObjectProperty *prop, void *opaque)
-{
-    PropListState *state = opaque;
-    g_autofree char *type = NULL;
-    json_object *entry, *defval;
-
-    if (qdev_property_is_internal(prop)) {
-        return;
-    }
-    type = object_property_type_name(prop);
-    entry = json_object_new_object();
-    json_object_object_add(entry, "name", json_object_new_string(prop->name));
-    json_object_object_add(entry, "type", json_object_new_string(type));
-    if (prop->help) {
-        json_object_object_add(entry, "description", json_object_new_string(prop->help));
-    }
-    defval = object_class_property_default(state->klass, prop);
-    if (defval) {
-        json_object_object_add(entry, "default-value", defval);
-    }
-    json_object_array_add(state->list, entry);
-}
-
-json_object *qdev_list_properties(const char *driver, GError **errp)
-{
-    PropListState state = {.klass = object_class_by_name(driver)};
-
-    if (!state.klass) {
-        error_set_class(errp, ERROR_CLASS_DEVICE_NOT_FOUND, "Device '%s' not found", driver);
-        return NULL;
-    }
-    if (!object_class_is_a(state.klass, TYPE_DEVICE) || object_class_is_abstract(state.klass)) {
-        error_setg(errp,
-                   "Parameter 'typename' is a device type that can be created, and '%s' is not",
-                   driver);
-        return NULL;
-    }
-    state.list = json_object_new_array();
-    object_class_property_foreach(state.klass, list_property, &state);
-    return state.list;
-}
-
 /* --- trees
  * --------------------------------------------------------------------------------------------------------------------
  */

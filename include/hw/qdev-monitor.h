@@ -13,8 +13,5 @@ void qdev_globals_warn_unused(void);
 /* info qtree; info qom-tree [PATH] (NULL: /machine). */
 GString *qdev_print_qtree(void);
 GString *qom_print_tree(const char *path);
-/* device-list-properties: what -device DRIVER,help shows, as an array of {name, type, description, default-value}; NULL with errp
- * (DeviceNotFound: no such type). */
-json_object *qdev_list_properties(const char *driver, GError **errp);
 
 #endif

@@ -4,6 +4,7 @@
 #include "hw/qdev-core.h"
 #include "hw/qdev-monitor.h"
 #include "qapi/keyval.h"
+#include "qapi/qapi-commands.h"
 
 #define TYPE_RACK "rack"
 #define TYPE_RACK_BUS "Rack"
@@ -362,18 +363,55 @@ static void test_help(void)
 static void test_list_properties(void)
 {
     g_autoptr(GError) err = NULL;
-    json_object *list = qdev_list_properties("card", NULL);
+    ObjectPropertyInfoList *list = qmp_device_list_properties("card", NULL);
+    json_object *json = ObjectPropertyInfoList_to_json(list);
 
-    g_assert_cmpstr(json_object_to_json_string_ext(list, JSON_C_TO_STRING_PLAIN), ==,
+    g_assert_cmpstr(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN), ==,
                     "[{\"name\":\"fail\",\"type\":\"str\"},{\"name\":\"speed\",\"type\":\"uint32\","
                     "\"description\":"
                     "\"in furlongs\",\"default-value\":10},{\"name\":\"tag\",\"type\":\"str\"}]");
-    json_object_put(list);
-    g_assert_null(qdev_list_properties("nope", &err));
+    json_object_put(json);
+    qapi_free_ObjectPropertyInfoList(list);
+    g_assert_null(qmp_device_list_properties("nope", &err));
     g_assert_cmpint(error_class(err), ==, ERROR_CLASS_DEVICE_NOT_FOUND);
     g_clear_error(&err);
-    g_assert_null(qdev_list_properties("secret-card", &err));
+    g_assert_null(qmp_device_list_properties("secret-card", &err));
     g_assert_cmpint(error_class(err), ==, ERROR_CLASS_GENERIC_ERROR);
+}
+
+static void test_qmp(void)
+{
+    json_object *args = json_parse("{'driver': 'card', 'id': 5}", NULL);
+    g_autoptr(GError) err = NULL;
+    json_object *ret = NULL, *value;
+    ObjectPropertyInfoList *list;
+    ObjectTypeInfoList *types;
+
+    qmp_device_add(args, &ret, &err);
+    g_assert_nonnull(err);
+    g_clear_error(&err);
+    json_object_put(args);
+    list = qmp_qom_list("/machine/peripheral", NULL);
+    g_assert_cmpstr(list->value->name, ==, "a");
+    g_assert_cmpstr(list->value->type, ==, "child<card>");
+    qapi_free_ObjectPropertyInfoList(list);
+    g_assert_null(qmp_qom_list("/nowhere", &err));
+    g_assert_cmpint(error_class(err), ==, ERROR_CLASS_DEVICE_NOT_FOUND);
+    g_clear_error(&err);
+    value = qmp_qom_get("a", "speed", &err);
+    g_assert_no_error(err);
+    g_assert_cmpint(json_object_get_int(value), ==, 32);
+    qmp_qom_set("a", "speed", value, &err); /* realized */
+    g_assert_nonnull(err);
+    g_clear_error(&err);
+    json_object_put(value);
+    types = qmp_qom_list_types("card", true, true, NULL);
+    g_assert_cmpstr(types->value->name, ==, "card");
+    g_assert_cmpstr(types->value->parent, ==, "device");
+    g_assert_false(types->value->abstract);
+    qapi_free_ObjectTypeInfoList(types);
+    g_assert_null(qmp_qom_list_types("no-such-type", false, false, &err));
+    g_assert_no_error(err);
 }
 
 static void test_globals(void)
@@ -457,6 +495,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qdev/lines", test_lines);
     g_test_add_func("/qdev/help", test_help);
     g_test_add_func("/qdev/list-properties", test_list_properties);
+    g_test_add_func("/qdev/qmp", test_qmp);
     g_test_add_func("/qdev/globals", test_globals);
     g_test_add_func("/qdev/hotplug", test_hotplug);
     g_test_add_func("/qdev/removal-recursive", test_removal_takes_what_is_behind);
