@@ -35,10 +35,11 @@ static void *iothread_run(void *opaque)
     return NULL;
 }
 
-static void iothread_apply_poll(IOThread *iot)
+static void iothread_apply(IOThread *iot)
 {
     if (iot->ctx) {
         aio_set_poll_params(iot->ctx, iot->poll_max_ns, iot->poll_grow, iot->poll_shrink);
+        aio_set_max_batch(iot->ctx, MIN(iot->aio_max_batch, UINT32_MAX));
     }
 }
 
@@ -51,7 +52,7 @@ static bool iothread_complete(Object *obj, GError **errp)
     if (!iot->ctx) {
         return false;
     }
-    iothread_apply_poll(iot);
+    iothread_apply(iot);
     if (!qemu_thread_create(&iot->thread, name, iothread_run, iot, errp)) {
         return false;
     }
@@ -177,7 +178,7 @@ static bool iothread_set_int(Object *obj, const ObjectProperty *prop, json_objec
         return false;
     }
     *(int64_t *)((char *)obj + prop->offset) = v;
-    iothread_apply_poll(IOTHREAD(obj));
+    iothread_apply(IOTHREAD(obj));
     return true;
 }
 

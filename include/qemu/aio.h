@@ -107,6 +107,9 @@ void aio_poller_delete(AioPoller *p);
  * (0: to zero at once).  Not used while the process may run on one CPU only.  Any thread. */
 void aio_set_poll_params(AioContext *ctx, int64_t max_ns, int64_t grow, int64_t shrink);
 
+/* At most n requests of one iteration go to the kernel together; 0: all of them.  Any thread. */
+void aio_set_max_batch(AioContext *ctx, unsigned n);
+
 /* Statistics of a context; any thread, relaxed. */
 typedef struct AioStats {
     uint64_t iterations, sleeps, polls_hit, polls_missed, notifies;

@@ -122,6 +122,7 @@ struct AioContext {
     void *home; /* identity of the thread that runs the context, NULL: none */
     uint64_t notifies;
     int64_t poll_max_ns, poll_grow, poll_shrink;
+    unsigned max_batch; /* atomic: requests that go to the kernel together, 0: no limit */
     char *name;             /* constant */
     EventNotifier notifier; /* constant */
 

@@ -245,6 +245,11 @@ void aio_submit(AioContext *ctx, AioRequest *req)
     }
 }
 
+void aio_set_max_batch(AioContext *ctx, unsigned n)
+{
+    __atomic_store_n(&ctx->max_batch, n, __ATOMIC_RELAXED);
+}
+
 /* --- notify, sleep --------------------------------------------------------------------------- */
 
 void aio_notify(AioContext *ctx)

@@ -263,6 +263,12 @@ static void uring_submit(AioContext *ctx, AioRequest *req)
         req->next = NULL;
         *s->waiting_tail = req;
         s->waiting_tail = &req->next;
+    } else {
+        unsigned batch = __atomic_load_n(&ctx->max_batch, __ATOMIC_RELAXED);
+
+        if (batch && io_uring_sq_ready(&s->ring) >= batch) {
+            io_uring_submit(&s->ring);
+        }
     }
 }
 
