@@ -86,6 +86,9 @@ void cpus_register_accel(const AccelCPUOps *ops);
 const AccelCPUOps *cpus_get_accel(void);
 /* Starts cpu's thread and waits until it has its id; it parks until resume_all_vcpus().  Main loop. */
 bool cpu_start_thread(CPUState *cpu, GError **errp);
+/* Main loop: parks all vCPUs outside of accesses; those under way end first (forwarded ones are cancelled).  Before devices are
+ * reset: none of them sees the rest of an old instruction. */
+void cpus_end_accesses(void);
 /* Main loop: ends accesses under way, parks all vCPUs outside of them and gives each its reset state.  They stay parked. */
 void cpu_reset_all(void);
 
