@@ -69,7 +69,8 @@ void cpu_list_add(CPUState *cpu);
 void cpu_list_remove(CPUState *cpu);
 int cpu_next_index(void);
 void cpu_stop_thread(CPUState *cpu);
-/* vCPU thread: its first and its last act; and sleeping until it is kicked (may return early). */
+/* vCPU thread: its first and its last act; and sleeping until it is kicked.  May return early, and at once
+ * while events are pending; cpu_process_events() takes a kick, so look at what you wait for between the two. */
 void cpu_mark_started(CPUState *cpu);
 void cpu_mark_ended(CPUState *cpu);
 void cpu_wait_for_events(CPUState *cpu);

@@ -31,8 +31,9 @@ static void wait_for_answer(TestCpu *t)
     while (!__atomic_load_n(&t->answered, __ATOMIC_ACQUIRE)) {
         if (cpu_events_pending(&t->cs)) {
             cpu_process_events(&t->cs);
+        } else {
+            cpu_wait_for_events(&t->cs);
         }
-        cpu_wait_for_events(&t->cs);
     }
     t->cs.in_access = false;
     __atomic_store_n(&t->enter_access, false, __ATOMIC_RELEASE);
