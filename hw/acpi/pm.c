@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ACPI fixed hardware with ICH9's register layout (ICH9 data sheet, 13.8.3). */
+#include "hw/acpi/pm.h"
+
+#include "monitor/monitor.h"
+#include "qemu/log.h"
+#include "system/runstate.h"
+
+enum {
+    REG_PM1_STS = 0x00,
+    REG_PM1_EN = 0x02,
+    REG_PM1_CNT = 0x04,
+    REG_TIMER = 0x08,
+    REG_GPE_STS = 0x20,
+    REG_GPE_EN = 0x28,
+    REG_SMI_EN = 0x30,
+    REG_SMI_STS = 0x34,
+};
+/* What the FADT says the OS writes to port 0xb2. */
+enum { APM_ACPI_ENABLE = 2, APM_ACPI_DISABLE = 3 };
+
+uint32_t acpi_pm_timer_at(int64_t ns)
+{
+    return (uint32_t)((__int128)ns * PM_TIMER_FREQ / NANOSECONDS_PER_SECOND) & 0xffffff;
+}
+
+/* The first time after ns at which bit 23 changes. */
+static int64_t next_carry(int64_t ns)
+{
+    int64_t ticks = (__int128)ns * PM_TIMER_FREQ / NANOSECONDS_PER_SECOND;
+
+    ticks = (ticks | 0x7fffff) + 1;
+    return (__int128)ticks * NANOSECONDS_PER_SECOND / PM_TIMER_FREQ + 1;
+}
+
+static void update_sci(AcpiPM *pm)
+{
+    uint16_t events = pm->pm1_sts & pm->pm1_en & (PM1_TMR | PM1_GBL | PM1_PWRBTN | PM1_RTC);
+    int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+
+    qemu_set_irq(pm->sci, events || (pm->gpe_sts & pm->gpe_en));
+    if ((pm->pm1_en & PM1_TMR) && !(pm->pm1_sts & PM1_TMR)) {
+        aio_timer_mod(pm->timer, next_carry(now));
+    } else {
+        aio_timer_del(pm->timer);
+    }
+}
+
+static void carry(void *opaque)
+{
+    AcpiPM *pm = opaque;
+    QEMU_LOCK_GUARD(&pm->lock);
+
+    pm->pm1_sts |= PM1_TMR;
+    update_sci(pm);
+}
+
+void acpi_pm_power_button(AcpiPM *pm)
+{
+    QEMU_LOCK_GUARD(&pm->lock);
+
+    pm->pm1_sts |= PM1_PWRBTN;
+    update_sci(pm);
+}
+
+void acpi_pm_gpe(AcpiPM *pm, unsigned n)
+{
+    QEMU_LOCK_GUARD(&pm->lock);
+
+    pm->gpe_sts |= BIT_ULL(n);
+    update_sci(pm);
+}
+
+/* --- sleep
+ * ------------------------------------------------------------------------------------------- */
+
+static void sleep_enter(AcpiPM *pm, unsigned type)
+{
+    switch (type) {
+    case SLP_TYP_S5:
+        qemu_system_shutdown_request(SHUTDOWN_CAUSE_GUEST_SHUTDOWN);
+        return;
+    case SLP_TYP_S4:
+        if (!pm->disable_s4) {
+            qapi_event_emit("SUSPEND_DISK", NULL);
+            qemu_system_shutdown_request(SHUTDOWN_CAUSE_GUEST_SHUTDOWN);
+            return;
+        }
+        break;
+    }
+    qemu_log_mask(LOG_GUEST_ERROR, "acpi: sleep type %u is not offered and was ignored\n", type);
+}
+
+/* --- registers: byte lanes of one little-endian block
+ * -------------------------------------------------- */
+
+static uint8_t read_byte(AcpiPM *pm, unsigned reg)
+{
+    switch (reg) {
+    case REG_PM1_STS ... REG_PM1_STS + 1:
+        return pm->pm1_sts >> (8 * (reg - REG_PM1_STS));
+    case REG_PM1_EN ... REG_PM1_EN + 1:
+        return pm->pm1_en >> (8 * (reg - REG_PM1_EN));
+    case REG_PM1_CNT ... REG_PM1_CNT + 1:
+        return pm->pm1_cnt >> (8 * (reg - REG_PM1_CNT));
+    case REG_GPE_STS ... REG_GPE_STS + 7:
+        return pm->gpe_sts >> (8 * (reg - REG_GPE_STS));
+    case REG_GPE_EN ... REG_GPE_EN + 7:
+        return pm->gpe_en >> (8 * (reg - REG_GPE_EN));
+    case REG_SMI_EN ... REG_SMI_EN + 3:
+        return pm->smi_en >> (8 * (reg - REG_SMI_EN));
+    }
+    return 0;
+}
+
+static uint64_t put_byte(uint64_t old, unsigned lane, uint8_t val)
+{
+    return (old & ~(UINT64_C(0xff) << (8 * lane))) | (uint64_t)val << (8 * lane);
+}
+
+static void write_byte(AcpiPM *pm, unsigned reg, uint8_t val)
+{
+    switch (reg) {
+    case REG_PM1_STS ... REG_PM1_STS + 1:
+        pm->pm1_sts &= ~(val << (8 * (reg - REG_PM1_STS)));
+        break;
+    case REG_PM1_EN ... REG_PM1_EN + 1:
+        pm->pm1_en = put_byte(pm->pm1_en, reg - REG_PM1_EN, val) &
+                     (PM1_TMR | PM1_GBL | PM1_PWRBTN | PM1_RTC);
+        break;
+    case REG_PM1_CNT ... REG_PM1_CNT + 1:
+        pm->pm1_cnt = put_byte(pm->pm1_cnt, reg - REG_PM1_CNT, val);
+        break;
+    case REG_GPE_STS ... REG_GPE_STS + 7:
+        pm->gpe_sts &= ~((uint64_t)val << (8 * (reg - REG_GPE_STS)));
+        break;
+    case REG_GPE_EN ... REG_GPE_EN + 7:
+        pm->gpe_en = put_byte(pm->gpe_en, reg - REG_GPE_EN, val);
+        break;
+    case REG_SMI_EN ... REG_SMI_EN + 3:
+        pm->smi_en = put_byte(pm->smi_en, reg - REG_SMI_EN, val);
+        break;
+    }
+}
+
+static uint64_t pm_read(void *opaque, hwaddr offset, unsigned size)
+{
+    AcpiPM *pm = opaque;
+    uint64_t val = 0;
+
+    if (offset >= REG_TIMER && offset + size <= REG_TIMER + 4) {
+        uint32_t t = acpi_pm_timer_at(qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL));
+
+        return (t >> (8 * (offset - REG_TIMER))) & MASK_ULL(8 * size);
+    }
+    QEMU_LOCK_GUARD(&pm->lock);
+    for (unsigned n = 0; n < size; n++) {
+        val |= (uint64_t)read_byte(pm, offset + n) << (8 * n);
+    }
+    return val;
+}
+
+static void pm_write(void *opaque, hwaddr offset, uint64_t data, unsigned size)
+{
+    AcpiPM *pm = opaque;
+    bool sleep = false;
+    unsigned type = 0;
+
+    qemu_mutex_lock(&pm->lock);
+    for (unsigned n = 0; n < size; n++) {
+        write_byte(pm, offset + n, data >> (8 * n));
+    }
+    if (pm->pm1_cnt & PM1_CNT_SLP_EN) {
+        pm->pm1_cnt &= ~PM1_CNT_SLP_EN; /* write-only */
+        sleep = true;
+        type = (pm->pm1_cnt & PM1_CNT_SLP_TYP) >> 10;
+    }
+    update_sci(pm);
+    qemu_mutex_unlock(&pm->lock);
+    if (sleep) {
+        sleep_enter(pm, type);
+    }
+}
+
+static const MemoryRegionOps pm_ops = {
+    .read = pm_read,
+    .write = pm_write,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid = {.min_access_size = 1, .max_access_size = 4, .unaligned = true},
+    .impl = {.min_access_size = 1, .max_access_size = 4, .unaligned = true},
+};
+
+/* --- APM ports: how an OS takes the fixed hardware over
+ * ------------------------------------------------- */
+
+static uint64_t apm_read(void *opaque, hwaddr offset, unsigned size)
+{
+    AcpiPM *pm = opaque;
+    QEMU_LOCK_GUARD(&pm->lock);
+
+    return offset ? pm->apm_sts : pm->apm_cmd;
+}
+
+static void apm_write(void *opaque, hwaddr offset, uint64_t data, unsigned size)
+{
+    AcpiPM *pm = opaque;
+    QEMU_LOCK_GUARD(&pm->lock);
+
+    if (offset) {
+        pm->apm_sts = data;
+        return;
+    }
+    pm->apm_cmd = data;
+    if (data == APM_ACPI_ENABLE) {
+        pm->pm1_cnt |= PM1_CNT_SCI_EN;
+    } else if (data == APM_ACPI_DISABLE) {
+        pm->pm1_cnt &= ~PM1_CNT_SCI_EN;
+    }
+    update_sci(pm);
+}
+
+static const MemoryRegionOps apm_ops = {
+    .read = apm_read,
+    .write = apm_write,
+    .impl = {.min_access_size = 1, .max_access_size = 1},
+};
+
+void acpi_pm_reset(AcpiPM *pm)
+{
+    QEMU_LOCK_GUARD(&pm->lock);
+
+    pm->pm1_sts = pm->pm1_en = pm->pm1_cnt = 0;
+    pm->gpe_sts = pm->gpe_en = 0;
+    pm->smi_en = 0;
+    pm->apm_cmd = pm->apm_sts = 0;
+    update_sci(pm);
+}
+
+static void powerdown(void *opaque)
+{
+    acpi_pm_power_button(opaque);
+}
+
+void acpi_pm_init(AcpiPM *pm, Object *owner)
+{
+    qemu_mutex_init(&pm->lock);
+    pm->timer = aio_timer_new(aio_get_main(), QEMU_CLOCK_VIRTUAL, carry, pm);
+    memory_region_init_io(&pm->io, owner, &pm_ops, pm, "ich9-pm", ACPI_PM_SIZE);
+    memory_region_init_io(&pm->apm, owner, &apm_ops, pm, "apm-io", 2);
+    qemu_register_powerdown_notifier(powerdown, pm);
+}
