@@ -25,7 +25,7 @@ import initramfs  # noqa: E402
 from vm import Vm, VmError  # noqa: E402
 
 RAM_MIB = 256
-REQUESTS = {1: 4000, 32: 12000}
+REQUESTS = {'nvme': 4000, 'null': 20000}
 TRACING = pathlib.Path('/sys/kernel/tracing')
 IOTHREAD = ['-object', 'iothread,id=iot0,poll-max-ns=0']
 
@@ -93,7 +93,7 @@ def measure_access(emulator, guest, folder):
 def measure_requests(emulator, variant, lab, disk, image, folder):
     say(f'{emulator.name}: requests on {disk}, {variant}')
     where = {'measure': 'requests', 'emulator': emulator.name, 'variant': variant, 'disk': disk}
-    append = f'console=ttyS0 panic=-1 quiet loglevel=4 lab.job=bench lab.args={disk},{REQUESTS[1]}'
+    append = f'console=ttyS0 panic=-1 quiet loglevel=4 lab.job=bench lab.args={disk},{REQUESTS[disk]}'
     try:
         with Vm(emulator.path, folder / f'requests-{emulator.name}-{variant}-{disk}', emulator.machine() +
                 ['-kernel', str(lab['vmlinuz']), '-initrd', str(lab['guest']), '-append', append] +

@@ -140,14 +140,19 @@ def fio(archive, scratch):
     for source in used.values():
         offered |= {word.split('@')[0] for word in re.findall(r'\S+$', output_of(
             ['nm', '-D', '--defined-only', source]), re.MULTILINE)}
-    missing = sorted({word for word in re.findall(r' U ([^\s@]+)', output_of(['nm', '-D', '--undefined-only', str(path)]))
-                      if word not in offered})
+    missing = {name: version for name, version in re.findall(
+        r' U ([^\s@]+)(?:@(\S+))?', output_of(['nm', '-D', '--undefined-only', str(path)])) if name not in offered}
     code = '#include <stdlib.h>\n' + ''.join(f'void {name}(void);\nvoid {name}(void)\n{{\n    abort();\n}}\n'
-                                             for name in missing)
+                                             for name in sorted(missing))
+    # the dynamic linker wants each function in the version that fio names
+    versions = ''.join(f'{version} {{ global: ' + ' '.join(f'{name};' for name in missing if missing[name] == version) +
+                       ' };\n' for version in sorted(set(missing.values()) - {''}))
     scratch = pathlib.Path(scratch)
     (scratch / 'unused.c').write_text(code)
+    (scratch / 'unused.map').write_text(versions)
     subprocess.run(['gcc', '-w', '-fno-builtin', '-shared', '-fPIC', '-o', str(scratch / 'unused.so'),
-                    str(scratch / 'unused.c')], check=True)
+                    str(scratch / 'unused.c')] +
+                   (['-Wl,--version-script=' + str(scratch / 'unused.map')] if versions else []), check=True)
     archive.file('usr/bin/fio', path.read_bytes(), True)
     for name, source in used.items():
         archive.file('lib/' + name, pathlib.Path(source).read_bytes(), True)
