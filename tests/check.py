@@ -143,7 +143,7 @@ class Checker:
         log = folder / 'ninja.log'
         if run(['ninja', '-C', str(folder), '-k', '20', *targets], log, 1800) != 0:
             wrong = [line for line in log.read_text(errors='replace').splitlines()
-                     if re.search(r'error|warning|FAILED', line)][:20]
+                     if re.search(r'error:|warning:|^FAILED|undefined reference', line)][:20]
             return folder, f'{name}: build failed (see {log})' + ''.join(f'\n    | {line}' for line in wrong)
         return folder, None
 

@@ -107,11 +107,13 @@ static ExitAction unexpected_exit(KVMVcpu *v)
 
 static ExitAction internal_error(KVMVcpu *v)
 {
-    static const char *const names[] = {"unknown", "KVM cannot emulate the instruction",
-                                        "unexpected simultaneous exceptions",
-                                        "exit during the delivery of an "
-                                        "event",
-                                        "unexpected exit reason"};
+    static const char *const names[] = {
+        "unknown",
+        "KVM cannot emulate the instruction",
+        "unexpected simultaneous exceptions",
+        "exit during the delivery of an event",
+        "unexpected exit reason",
+    };
     uint32_t sub = v->run->internal.suberror;
     g_autoptr(GString) why = g_string_new(NULL);
 
