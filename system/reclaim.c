@@ -86,7 +86,8 @@ void memory_reclaim_barrier(void)
 {
     assert_main_loop();
     while (defer_state.under_way) {
-        aio_poll(aio_get_main(), true);
+        rcu_barrier();
+        aio_poll(aio_get_main(), false);
     }
 }
 

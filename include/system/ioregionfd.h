@@ -38,6 +38,8 @@ AioContext *ioregionfd_context(IoRegionFd *ior);
 bool ioregionfd_posted_writes(IoRegionFd *ior);
 /* Its id, for messages. */
 const char *ioregionfd_id(IoRegionFd *ior);
+/* Once all -device are there: false with errp naming the object whose device= never appeared.  Main loop. */
+bool ioregionfd_check_bindings(GError **errp);
 
 /* --- a region's home: for the memory API only --------------------------------------------------------------------- */
 
@@ -76,11 +78,11 @@ MemTxResult ioregion_forward_write(MemoryRegion *mr, hwaddr offset, uint64_t val
 void ioregion_kick(struct CPUState *cpu);
 /* cpu's thread ends: gives its waiter back. In that thread. */
 void ioregion_vcpu_exit(struct CPUState *cpu);
-/* At most n threads (vCPUs, and the main loop) may wait at a time; sizes the rings made later.  Before the first region has a home; default 256. */
+/* At most n threads (vCPUs, and the main loop) will wait at a time; sizes the rings made later.  Main loop; default 64. */
 void ioregion_set_max_waiters(unsigned n);
 
 /* Waits until the home has consumed every posted write that this thread (or any) put in before; qtest calls it before it answers OK.
- * Main loop or vCPU thread. */
+ * Main loop. */
 void ioregion_flush_all(void);
 
 /* Takes every outstanding wait of mr (NULL: of all regions) back with a defined outcome: all-ones, dropped write; the home skips those
