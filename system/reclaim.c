@@ -17,10 +17,6 @@
 
 #include <urcu/call-rcu.h>
 
-#ifdef RCU_TSAN
-char rcu_tsan_tag;
-#endif
-
 /* --- after a grace period ------------------------------------------------------------------------
  */
 

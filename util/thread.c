@@ -10,6 +10,10 @@
 #include <signal.h>
 #include <sys/syscall.h>
 
+#ifdef RCU_TSAN
+char rcu_tsan_tag;
+#endif
+
 static uint64_t lock_contention; /* relaxed atomic */
 
 static void check(int err, const char *what)

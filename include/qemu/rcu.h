@@ -26,7 +26,7 @@
 #endif
 #endif
 #ifdef RCU_TSAN
-extern char rcu_tsan_tag; /* system/reclaim.c */
+extern char rcu_tsan_tag; /* util/thread.c */
 void __tsan_acquire(void *addr);
 void __tsan_release(void *addr);
 #define rcu_tsan_release_() __tsan_release(&rcu_tsan_tag)
