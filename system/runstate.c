@@ -312,6 +312,12 @@ static void requests_bh(void *opaque)
     }
 }
 
+void qemu_system_process_requests(void)
+{
+    assert_main_loop();
+    requests_bh(NULL);
+}
+
 void runstate_init(void)
 {
     rs.bh = aio_bh_new(aio_get_main(), requests_bh, NULL);

@@ -235,7 +235,7 @@ static void event(void *opaque, ChrEvent ev)
         g_string_truncate(server.in, 0);
         server.skipping = false;
         break;
-    case CHR_EVENT_BREAK:
+    default:
         break;
     }
 }

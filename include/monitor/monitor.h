@@ -11,6 +11,8 @@ typedef struct Monitor Monitor;
 Monitor *monitor_cur(void);
 /* -mon chardev=ID,mode=readline|control[,pretty=on]. */
 bool monitor_init_opts(json_object *opts, GError **errp);
+/* -qmp, -qmp-pretty, -monitor: a legacy chardev word ("unix:PATH,server=on,wait=off", "stdio", "none" ...). */
+bool monitor_init_legacy(const char *spec, bool qmp, bool pretty, GError **errp);
 bool monitor_init(Chardev *chr, bool qmp, bool pretty, GError **errp);
 void monitor_cleanup(void);
 /* Text to the HMP monitor whose command is running. */
@@ -22,5 +24,6 @@ void qapi_event_emit(const char *name, json_object *data);
 
 /* A file descriptor passed with getfd, by name; ownership goes to the caller; -1 with errp. A name that is a number is an inherited
  * descriptor. */
+bool monitor_add_fd(Monitor *mon, const char *name, int fd, GError **errp);   /* takes fd when true */
 int monitor_fd_param(Monitor *mon, const char *fdname, GError **errp);
 #endif

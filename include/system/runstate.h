@@ -34,6 +34,8 @@ void qemu_system_shutdown_request_with_code(ShutdownCause reason, int exit_code)
 void qemu_system_powerdown_request(void);
 void qemu_system_vmstop_request(RunState state);
 void qemu_system_guest_panicked(void);
+/* Acts on the requests above now instead of in the main loop's next round, so that their events come first. Main loop. */
+void qemu_system_process_requests(void);
 /* Now, in the main loop: everything resets, RESET event. */
 void qemu_system_reset(ShutdownCause reason);
 
