@@ -117,4 +117,7 @@ void kvm_clock_init(void);
 /* --- vcpu.c */
 void kvm_cpus_init(void);
 
+/* A KVM exit reason's name without its prefix, "MMIO". Any thread; a constant string. */
+const char *kvm_exit_name(uint32_t reason);
+
 #endif

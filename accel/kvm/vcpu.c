@@ -81,6 +81,11 @@ static const char *const exit_names[] = {
     "MEMORY_FAULT",
 };
 
+const char *kvm_exit_name(uint32_t reason)
+{
+    return reason < G_N_ELEMENTS(exit_names) ? exit_names[reason] : "new to this program";
+}
+
 /* The guest cannot go on: says why, with all registers, and stops the VM with run state
  * internal-error. */
 static ExitAction fatal_exit(KVMVcpu *v, const char *why)
@@ -99,7 +104,7 @@ static ExitAction unexpected_exit(KVMVcpu *v)
     uint32_t reason = v->run->exit_reason;
     g_autofree char *why = g_strdup_printf(
         "exit %u (%s), which nothing here asks for; the hardware's reason is 0x%" PRIx64, reason,
-        reason < G_N_ELEMENTS(exit_names) ? exit_names[reason] : "new to this program",
+        kvm_exit_name(reason),
         reason == KVM_EXIT_UNKNOWN ? (uint64_t)v->run->hw.hardware_exit_reason : 0);
 
     return fatal_exit(v, why);

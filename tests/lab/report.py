@@ -7,7 +7,7 @@ def collect(qmp):
     return {'version': qmp.execute('query-version'),
             'ioregionfd': qmp.execute('query-ioregionfd'),
             'iothreads': qmp.execute('query-iothreads'),
-            'kvm': qmp.execute('human-monitor-command', command_line='info kvm')}
+            'exits': qmp.execute('human-monitor-command', command_line='info exits')}
 
 
 def table(head, rows):
@@ -41,5 +41,8 @@ def show(status):
         total[2] += region.get('posted', 0)
     table(['home', 'regions', 'answered commands', 'posted writes'], [[home, *total] for home, total in homes.items()])
     print('\nExits taken by vCPU threads')
-    for line in status['kvm'].splitlines():
-        print('  ' + line.rstrip())
+    rows = []
+    for line in status['exits'].splitlines():
+        cpu, _, counts = line.partition(': ')
+        rows += [[cpu, reason, int(count)] for reason, count in (word.split('=') for word in counts.split())]
+    table(['vCPU', 'reason', 'exits'], rows)
