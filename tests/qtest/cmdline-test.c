@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Bad input on the command line: one line on stderr that names the option or value, exit status 1, and nothing left behind.  The same
- * mistakes at run time are refused, and the machine goes on.
+ * Bad input on the command line: one line on stderr that names the option or value, exit status 1,
+ * and nothing left behind.  The same mistakes at run time are refused, and the machine goes on.
  */
 #include "libqtest.h"
 
@@ -95,7 +95,8 @@ static void test_json(void)
     refused(BASE "-device \"{'driver': 'nvme', 'serial': 'x'} y\"", "-device");
     refused(BASE "-device \"{'driver': 'nvme', 'serial': 5.5}\"", "serial");
     refused(BASE "-object \"{'qom-type': 'iothread', 'id': }\"", "-object");
-    refused(BASE "-object \"{'qom-type': 'iothread', 'id': 'i', 'poll-max-ns': 'x'}\"", "poll-max-ns");
+    refused(BASE "-object \"{'qom-type': 'iothread', 'id': 'i', 'poll-max-ns': 'x'}\"",
+            "poll-max-ns");
     refused(BASE "-blockdev \"{'driver': 'file'\"", "-blockdev");
     refused(BASE "-blockdev \"[]\"", "-blockdev");
 }
@@ -109,30 +110,40 @@ static void test_objects(void)
     refused(BASE "-object iothread,id=i,poll-max-ns=often", "often");
     refused(BASE "-object ioregionfd,id=r", "iothread");
     refused(BASE "-object ioregionfd,id=r,iothread=nobody", "nobody");
-    refused(BASE "-object iothread,id=i -object ioregionfd,id=r,iothread=i,transport=pigeon", "pigeon");
+    refused(BASE "-object iothread,id=i -object ioregionfd,id=r,iothread=i,transport=pigeon",
+            "pigeon");
     refused(BASE "-object ioregionfd,id=r,fd=99", "99");
 }
 
 static void test_regions(void)
 {
-    refused(BASE "-object iothread,id=i -object ioregionfd,id=r,iothread=i,device=nobody,region=0", "nobody");
-    refused(BASE "-object iothread,id=i -device nvme,serial=x,id=n -object ioregionfd,id=r,iothread=i,device=n,region=7", "7");
-    refused(BASE "-object iothread,id=i -device pci-testdev,id=t -object ioregionfd,id=r0,iothread=i,device=t,region=0 -object "
+    refused(BASE "-object iothread,id=i -object ioregionfd,id=r,iothread=i,device=nobody,region=0",
+            "nobody");
+    refused(BASE "-object iothread,id=i -device nvme,serial=x,id=n -object "
+                 "ioregionfd,id=r,iothread=i,device=n,region=7",
+            "7");
+    refused(BASE "-object iothread,id=i -device pci-testdev,id=t -object "
+                 "ioregionfd,id=r0,iothread=i,device=t,region=0 -object "
                  "ioregionfd,id=r1,iothread=i,device=t,region=0",
             "region|r0");
 }
 
 static void test_images(void)
 {
-    g_autofree char *missing = g_strdup_printf(BASE "-drive if=none,id=d,file=%s/none.img,format=raw", dir);
-    g_autofree char *missing_node = g_strdup_printf(BASE "-blockdev file,node-name=d,filename=%s/none.img", dir);
+    g_autofree char *missing =
+        g_strdup_printf(BASE "-drive if=none,id=d,file=%s/none.img,format=raw", dir);
+    g_autofree char *missing_node =
+        g_strdup_printf(BASE "-blockdev file,node-name=d,filename=%s/none.img", dir);
     g_autofree char *unreadable = g_strdup_printf("%s/dir.img", dir);
-    g_autofree char *directory = g_strdup_printf(BASE "-blockdev file,node-name=d,filename=%s", dir);
+    g_autofree char *directory =
+        g_strdup_printf(BASE "-blockdev file,node-name=d,filename=%s", dir);
     g_autofree char *locked = NULL, *locked_why = NULL;
-    g_autofree char *format = g_strdup_printf(BASE "-drive if=none,id=d,file=%s,format=nope", image);
-    g_autofree char *twice = g_strdup_printf(BASE "-drive if=none,id=d,file=%s,format=raw -device nvme,serial=x,drive=d "
-                                                  "-device nvme,serial=y,drive=d",
-                                             image);
+    g_autofree char *format =
+        g_strdup_printf(BASE "-drive if=none,id=d,file=%s,format=nope", image);
+    g_autofree char *twice =
+        g_strdup_printf(BASE "-drive if=none,id=d,file=%s,format=raw -device nvme,serial=x,drive=d "
+                             "-device nvme,serial=y,drive=d",
+                        image);
     QTestState *holder;
 
     refused(missing, "none.img");
@@ -146,8 +157,11 @@ static void test_images(void)
     refused(BASE "-blockdev null-co,node-name=n -blockdev null-co,node-name=n", "n");
 
     /* Another process has the image. */
-    holder = qtest_initf("-machine q35 -nodefaults -drive if=none,id=d,file=%s,format=raw -device nvme,serial=x,drive=d", image);
-    locked = g_strdup_printf(BASE "-drive if=none,id=d,file=%s,format=raw -device nvme,serial=x,drive=d", image);
+    holder = qtest_initf("-machine q35 -nodefaults -drive if=none,id=d,file=%s,format=raw -device "
+                         "nvme,serial=x,drive=d",
+                         image);
+    locked = g_strdup_printf(
+        BASE "-drive if=none,id=d,file=%s,format=raw -device nvme,serial=x,drive=d", image);
     refused(locked, "lock");
     locked_why = g_strdup_printf("%s", image);
     refused(locked, locked_why);
@@ -185,22 +199,29 @@ static void test_engine(void)
 /* The same mistakes at run time. */
 static void test_run_time(void)
 {
-    QTestState *s = qtest_init("-machine q35 -nodefaults -object iothread,id=i -device pcie-root-port,id=rp -device "
-                               "pci-testdev,id=t,addr=5 -object ioregionfd,id=r,iothread=i,device=t,region=0");
+    QTestState *s = qtest_init(
+        "-machine q35 -nodefaults -object iothread,id=i -device pcie-root-port,id=rp -device "
+        "pci-testdev,id=t,addr=5 -object ioregionfd,id=r,iothread=i,device=t,region=0");
     static const char *const bad[] = {
         "{'execute': 'object-del', 'arguments': {'id': 'i'}}", /* in use */
-        "{'execute': 'object-add', 'arguments': {'qom-type': 'ioregionfd', 'id': 'r2', 'iothread': 'i', 'device': 't', "
+        "{'execute': 'object-add', 'arguments': {'qom-type': 'ioregionfd', 'id': 'r2', 'iothread': "
+        "'i', 'device': 't', "
         "'region': 0}}",
-        "{'execute': 'object-add', 'arguments': {'qom-type': 'ioregionfd', 'id': 'r2', 'iothread': 'i', 'device': 't', "
+        "{'execute': 'object-add', 'arguments': {'qom-type': 'ioregionfd', 'id': 'r2', 'iothread': "
+        "'i', 'device': 't', "
         "'region': 77}}",
-        "{'execute': 'object-add', 'arguments': {'qom-type': 'ioregionfd', 'id': 'r2', 'iothread': 'nobody'}}",
-        "{'execute': 'device_add', 'arguments': {'driver': 'nvme', 'bus': 'rp', 'serial': 'x', 'drive': 'nobody'}}",
+        "{'execute': 'object-add', 'arguments': {'qom-type': 'ioregionfd', 'id': 'r2', 'iothread': "
+        "'nobody'}}",
+        "{'execute': 'device_add', 'arguments': {'driver': 'nvme', 'bus': 'rp', 'serial': 'x', "
+        "'drive': 'nobody'}}",
         "{'execute': 'device_add', 'arguments': {'driver': 'nvme', 'bus': 'rp'}}",
-        "{'execute': 'device_add', 'arguments': {'driver': 'nvme', 'bus': 'pcie.0', 'serial': 'x'}}",
+        "{'execute': 'device_add', 'arguments': {'driver': 'nvme', 'bus': 'pcie.0', 'serial': "
+        "'x'}}",
         "{'execute': 'device_add', 'arguments': {'driver': 'nvme', 'bus': 'nobus', 'serial': 'x'}}",
         "{'execute': 'device_add', 'arguments': {'driver': 'pcie-root-port'}}",
         "{'execute': 'device_del', 'arguments': {'id': 't'}}",
-        "{'execute': 'blockdev-add', 'arguments': {'driver': 'file', 'node-name': 'n', 'filename': '/no/such/image'}}",
+        "{'execute': 'blockdev-add', 'arguments': {'driver': 'file', 'node-name': 'n', 'filename': "
+        "'/no/such/image'}}",
     };
     g_autofree char *before = qtest_hmp(s, "info qom-tree"), *after = NULL;
 
@@ -222,9 +243,18 @@ static void test_help(void)
     static const struct {
         const char *args, *word;
     } cases[] = {
-        {"-help", "-device"},      {"-version", "version"},    {"-machine help", "q35"},       {"-M help", "none"},
-        {"-device help", "nvme"},  {"-device ?", "nvme"},      {"-object help", "iothread"},   {"-cpu help", "max"},
-        {"-accel help", "kvm"},    {"-chardev help", "socket"}, {"-device nvme,help", "serial"}, {"-object iothread,help", "poll-max-ns"},
+        {"-help", "-device"},
+        {"-version", "version"},
+        {"-machine help", "q35"},
+        {"-M help", "none"},
+        {"-device help", "nvme"},
+        {"-device ?", "nvme"},
+        {"-object help", "iothread"},
+        {"-cpu help", "max"},
+        {"-accel help", "kvm"},
+        {"-chardev help", "socket"},
+        {"-device nvme,help", "serial"},
+        {"-object iothread,help", "poll-max-ns"},
         {"-object ioregionfd,?", "iothread"},
     };
 

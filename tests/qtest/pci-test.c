@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* PCI as a guest sees it: configuration access, BAR sizes and moves, decoding, bus mastering, MSI-X masking and pending bits. */
+/* PCI as a guest sees it: configuration access, BAR sizes and moves, decoding, bus mastering, MSI-X
+ * masking and pending bits. */
 #include "libqtest.h"
 #include "pci.h"
 
 #include <string.h>
 
-enum { MSIX_DEVFN = QPCI_DEVFN(4, 0), TESTDEV_DEVFN = QPCI_DEVFN(5, 0), PORT_DEVFN = QPCI_DEVFN(6, 0) };
+enum {
+    MSIX_DEVFN = QPCI_DEVFN(4, 0),
+    TESTDEV_DEVFN = QPCI_DEVFN(5, 0),
+    PORT_DEVFN = QPCI_DEVFN(6, 0)
+};
 
 static QTestState *s;
 static QPCIBus *bus;
@@ -40,7 +45,8 @@ static void test_config_access(void)
     for (int i = 0; i < 4; i++) {
         g_assert_cmphex(qtest_inb(s, (uint16_t)(0xcfc + i)), ==, id >> 8 * i & 0xff);
     }
-    /* Only 32-bit writes change the address register, and without the enable bit nothing is selected. */
+    /* Only 32-bit writes change the address register, and without the enable bit nothing is
+     * selected. */
     qtest_outw(s, 0xcf8, 0x1234);
     qtest_outb(s, 0xcf8, 0x12);
     g_assert_cmphex(qtest_inl(s, 0xcf8), ==, 0x80000000u | TESTDEV_DEVFN << 8);
@@ -63,7 +69,8 @@ static void test_config_access(void)
     stop();
 }
 
-/* All BARs of dev: size is a power of two, the low bits say the type, and the register takes any multiple of the size. */
+/* All BARs of dev: size is a power of two, the low bits say the type, and the register takes any
+ * multiple of the size. */
 static void check_bars(QPCIDevice *dev, int n)
 {
     for (int i = 0; i < n; i++) {
@@ -95,7 +102,8 @@ static void check_bars(QPCIDevice *dev, int n)
 
 static void test_bar_sizes(void)
 {
-    start("-device pci-testdev,addr=05.0 -device pci-testdev,membar=64K,addr=07.0 -device nvme,serial=x,addr=04.0 "
+    start("-device pci-testdev,addr=05.0 -device pci-testdev,membar=64K,addr=07.0 -device "
+          "nvme,serial=x,addr=04.0 "
           "-device pcie-root-port,id=rp,addr=06.0");
     for (unsigned devfn = 0; devfn < 256; devfn++) {
         QPCIDevice *dev = qpci_device_at(bus, 0, (uint8_t)devfn);
@@ -159,7 +167,8 @@ static void test_bar_moves(void)
     stop();
 }
 
-/* --- MSI-X and bus mastering, with an NVMe admin queue as the source of DMA and messages --------------------------------- */
+/* --- MSI-X and bus mastering, with an NVMe admin queue as the source of DMA and messages
+ * --------------------------------- */
 
 typedef struct Admin {
     QPCIDevice *dev;
@@ -178,8 +187,9 @@ static void admin_start(Admin *a)
     a->cq = qtest_alloc(s, 4096, 0);
     qpci_device_enable(a->dev);
     qpci_msix_enable(a->dev); /* its table shares BAR 0 with the registers, or has one of its own */
-    a->bar = (qpci_config_readl(a->dev, qpci_find_capability(a->dev, 0x11, 0) + 4) & 7) == 0 ? a->dev->msix_bar
-                                                                                             : qpci_iomap(a->dev, 0);
+    a->bar = (qpci_config_readl(a->dev, qpci_find_capability(a->dev, 0x11, 0) + 4) & 7) == 0
+                 ? a->dev->msix_bar
+                 : qpci_iomap(a->dev, 0);
     qpci_io_write(a->bar, 0x24, 4, 15 << 16 | 15);
     qpci_io_write(a->bar, 0x28, 4, a->sq);
     qpci_io_write(a->bar, 0x2c, 4, 0);
@@ -283,7 +293,8 @@ static void test_msix(void)
     g_assert_false(qpci_msix_take(a.dev, 0));
 
     qtest_system_reset(s);
-    g_assert_cmphex(qpci_config_readw(a.dev, qpci_find_capability(a.dev, 0x11, 0) + 2) & 0xc000, ==, 0);
+    g_assert_cmphex(qpci_config_readw(a.dev, qpci_find_capability(a.dev, 0x11, 0) + 2) & 0xc000, ==,
+                    0);
     admin_stop(&a);
     stop();
 }
@@ -332,8 +343,9 @@ static void test_root_port(void)
     qpci_config_writew(port, 4, 0);
     g_assert_cmphex(qpci_io_read(bar, 8, 4), ==, 0);
     /* The port's own device number is refused for others. */
-    g_autofree char *text = qtest_qmp_error(
-        s, "GenericError", "{'execute': 'device_add', 'arguments': {'driver': 'nvme', 'serial': 'y', 'bus': 'rp', 'addr': '1'}}");
+    g_autofree char *text = qtest_qmp_error(s, "GenericError",
+                                            "{'execute': 'device_add', 'arguments': {'driver': "
+                                            "'nvme', 'serial': 'y', 'bus': 'rp', 'addr': '1'}}");
     qpci_device_free(dev);
     qpci_device_free(port);
     stop();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* QMP as clients rely on it: handshake, error classes, recovery from bad JSON, out-of-band commands, order of events, several
- * monitors. */
+/* QMP as clients rely on it: handshake, error classes, recovery from bad JSON, out-of-band
+ * commands, order of events, several monitors. */
 #include "libqtest.h"
 
 #include <errno.h>
@@ -40,7 +40,9 @@ static void expect_error(const char *cls, const char *command)
     g_autofree char *text = qtest_qmp_error(s, cls, "%s", command);
 }
 
-/* --- handshake ----------------------------------------------------------------------------------------------------------- */
+/* --- handshake
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 static void test_handshake(void)
 {
@@ -54,12 +56,16 @@ static void test_handshake(void)
     g_assert_true(json_object_is_type(member(version, "minor"), json_type_int));
     g_assert_true(json_object_is_type(member(version, "micro"), json_type_int));
     g_assert_true(json_object_is_type(member(member(qmp, "version"), "package"), json_type_string));
-    g_assert_cmpstr(json_object_get_string(json_object_array_get_idx(member(qmp, "capabilities"), 0)), ==, "oob");
+    g_assert_cmpstr(
+        json_object_get_string(json_object_array_get_idx(member(qmp, "capabilities"), 0)), ==,
+        "oob");
     json_object_put(greeting);
 
     expect_error("CommandNotFound", "{'execute': 'query-version'}");
     expect_error("CommandNotFound", "{'execute': 'no-such-command'}");
-    expect_error("GenericError", "{'execute': 'qmp_capabilities', 'arguments': {'enable': ['no-such-capability']}}");
+    expect_error(
+        "GenericError",
+        "{'execute': 'qmp_capabilities', 'arguments': {'enable': ['no-such-capability']}}");
     expect_error("GenericError", "{'execute': 'qmp_capabilities', 'arguments': {'enable': 'oob'}}");
     qtest_qmp_ok(s, "{'execute': 'qmp_capabilities'}");
     expect_error("CommandNotFound", "{'execute': 'qmp_capabilities'}");
@@ -69,14 +75,18 @@ static void test_handshake(void)
     qtest_quit(s);
 }
 
-/* --- requests ----------------------------------------------------------------------------------------------------------------- */
+/* --- requests
+ * -----------------------------------------------------------------------------------------------------------------
+ */
 
 static void test_ids(void)
 {
-    static const char *const ids[] = {"1", "\"x\"", "{ \"a\": [ 1, null ] }", "null", "true", "[ ]"};
+    static const char *const ids[] = {"1",    "\"x\"", "{ \"a\": [ 1, null ] }",
+                                      "null", "true",  "[ ]"};
 
     for (unsigned i = 0; i < G_N_ELEMENTS(ids); i++) {
-        json_object *reply = qtest_qmp(s, "{'execute': 'query-name', 'id': %s}", ids[i]), *id = NULL;
+        json_object *reply = qtest_qmp(s, "{'execute': 'query-name', 'id': %s}", ids[i]),
+                    *id = NULL;
 
         g_assert_true(json_object_object_get_ex(reply, "return", NULL));
         g_assert_true(json_object_object_get_ex(reply, "id", &id));
@@ -99,7 +109,8 @@ static void test_malformed_requests(void)
     expect_error("GenericError", "{'execute': 'query-name', 'extra': 1}");
     expect_error("GenericError", "{'execute': 'query-name', 'arguments': {'x': 1}}");
     expect_error("GenericError", "{'execute': 'human-monitor-command'}");
-    expect_error("GenericError", "{'execute': 'human-monitor-command', 'arguments': {'command-line': 1}}");
+    expect_error("GenericError",
+                 "{'execute': 'human-monitor-command', 'arguments': {'command-line': 1}}");
     expect_error("GenericError", "[]");
     expect_error("GenericError", "[1, 2]");
     expect_error("GenericError", "5");
@@ -113,8 +124,21 @@ static void test_malformed_requests(void)
 static void test_syntax_errors(void)
 {
     static const char *const bad[] = {
-        "{'execute': nope}", "{'execute'",     "}",          "]",  "{'a': 'b\001'}", "\xff", "{ %p }", "{'execute': 'query-name',}",
-        "{]}",               "{'a' 'b'}",      "'\\x'",      "tru", "{'a': 01x}",     "@",    "'\\ud800'",
+        "{'execute': nope}",
+        "{'execute'",
+        "}",
+        "]",
+        "{'a': 'b\001'}",
+        "\xff",
+        "{ %p }",
+        "{'execute': 'query-name',}",
+        "{]}",
+        "{'a' 'b'}",
+        "'\\x'",
+        "tru",
+        "{'a': 01x}",
+        "@",
+        "'\\ud800'",
     };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
@@ -123,7 +147,8 @@ static void test_syntax_errors(void)
 
         g_test_message("case %u", i);
         qtest_qmp_send_raw(s, text, strlen(text));
-        /* 0xff never occurs in a text: clients use it to make a server drop what it has of a request. */
+        /* 0xff never occurs in a text: clients use it to make a server drop what it has of a
+         * request. */
         qtest_qmp_send_raw(s, "\xff\n", 2);
         do {
             reply = qtest_qmp(s, "{'execute': 'query-name', 'id': %u}", i);
@@ -186,20 +211,30 @@ static void test_pieces_and_batches(void)
     }
 }
 
-/* --- commands --------------------------------------------------------------------------------------------------------------- */
+/* --- commands
+ * ---------------------------------------------------------------------------------------------------------------
+ */
 
 static void test_error_classes(void)
 {
     expect_error("CommandNotFound", "{'execute': 'no-such-command'}");
     expect_error("DeviceNotFound", "{'execute': 'device_del', 'arguments': {'id': 'nobody'}}");
     expect_error("DeviceNotFound", "{'execute': 'qom-list', 'arguments': {'path': '/nobody'}}");
-    expect_error("DeviceNotFound", "{'execute': 'device-list-properties', 'arguments': {'typename': 'no-such-device'}}");
-    expect_error("GenericError", "{'execute': 'device-list-properties', 'arguments': {'typename': 'device'}}");
-    expect_error("GenericError", "{'execute': 'device_add', 'arguments': {'driver': 'no-such-device'}}");
-    expect_error("GenericError", "{'execute': 'object-add', 'arguments': {'qom-type': 'no-such-object', 'id': 'x'}}");
-    expect_error("GenericError", "{'execute': 'object-add', 'arguments': {'qom-type': 'iothread'}}");
+    expect_error(
+        "DeviceNotFound",
+        "{'execute': 'device-list-properties', 'arguments': {'typename': 'no-such-device'}}");
+    expect_error("GenericError",
+                 "{'execute': 'device-list-properties', 'arguments': {'typename': 'device'}}");
+    expect_error("GenericError",
+                 "{'execute': 'device_add', 'arguments': {'driver': 'no-such-device'}}");
+    expect_error(
+        "GenericError",
+        "{'execute': 'object-add', 'arguments': {'qom-type': 'no-such-object', 'id': 'x'}}");
+    expect_error("GenericError",
+                 "{'execute': 'object-add', 'arguments': {'qom-type': 'iothread'}}");
     expect_error("GenericError", "{'execute': 'object-del', 'arguments': {'id': 'nobody'}}");
-    expect_error("GenericError", "{'execute': 'qom-get', 'arguments': {'path': '/machine', 'property': 'nope'}}");
+    expect_error("GenericError",
+                 "{'execute': 'qom-get', 'arguments': {'path': '/machine', 'property': 'nope'}}");
 }
 
 static void test_schema_lists_commands(void)
@@ -218,8 +253,8 @@ static void test_schema_lists_commands(void)
     }
     g_assert_cmpuint(json_object_array_length(commands), ==, g_hash_table_size(in_schema));
     for (size_t i = 0; i < json_object_array_length(commands); i++) {
-        g_assert_true(
-            g_hash_table_contains(in_schema, string_member(json_object_array_get_idx(commands, i), "name")));
+        g_assert_true(g_hash_table_contains(
+            in_schema, string_member(json_object_array_get_idx(commands, i), "name")));
     }
     json_object_put(schema);
     json_object_put(commands);
@@ -247,7 +282,9 @@ static void test_queries(void)
     json_object_put(commands);
 }
 
-/* --- events ------------------------------------------------------------------------------------------------------------------ */
+/* --- events
+ * ------------------------------------------------------------------------------------------------------------------
+ */
 
 static const char *status(void)
 {
@@ -305,7 +342,9 @@ static void test_sigterm_is_a_clean_end(void)
     qtest_quit(s); /* checks status 0 */
 }
 
-/* --- human monitor ------------------------------------------------------------------------------------------------------------- */
+/* --- human monitor
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
 static void test_hmp(void)
 {
@@ -316,7 +355,9 @@ static void test_hmp(void)
     g_assert_true(g_str_has_suffix(state, "\r\n"));
 }
 
-/* --- out of band ------------------------------------------------------------------------------------------------------------------ */
+/* --- out of band
+ * ------------------------------------------------------------------------------------------------------------------
+ */
 
 static void test_oob(void)
 {
@@ -340,7 +381,9 @@ static void test_oob(void)
     qtest_quit(s);
 }
 
-/* --- several monitors --------------------------------------------------------------------------------------------------------------- */
+/* --- several monitors
+ * ---------------------------------------------------------------------------------------------------------------
+ */
 
 /* The next line of a second monitor; NULL after half a second without one. */
 static char *second_line(int fd)
@@ -377,7 +420,8 @@ static void expect_second(int fd, const char *word)
 
 static void test_two_monitors(void)
 {
-    g_autofree char *dir = g_dir_make_tmp("qtest-XXXXXX", NULL), *path = g_strdup_printf("%s/mon", dir);
+    g_autofree char *dir = g_dir_make_tmp("qtest-XXXXXX", NULL),
+                    *path = g_strdup_printf("%s/mon", dir);
     g_autofree char *line = NULL;
 
     s = qtest_initf("-machine none -nodefaults -qmp unix:%s,server=on,wait=off", path);
@@ -410,7 +454,8 @@ static void test_two_monitors(void)
 /* A client that does not read must not stop the others. */
 static void test_monitor_that_does_not_read(void)
 {
-    g_autofree char *dir = g_dir_make_tmp("qtest-XXXXXX", NULL), *path = g_strdup_printf("%s/mon", dir);
+    g_autofree char *dir = g_dir_make_tmp("qtest-XXXXXX", NULL),
+                    *path = g_strdup_printf("%s/mon", dir);
     g_autoptr(GString) flood = g_string_new("{'execute': 'qmp_capabilities'}");
     int fd;
 
@@ -430,7 +475,9 @@ static void test_monitor_that_does_not_read(void)
     rmdir(dir);
 }
 
-/* --- run state --------------------------------------------------------------------------------------------------------------------------- */
+/* --- run state
+ * ---------------------------------------------------------------------------------------------------------------------------
+ */
 
 static void test_prelaunch(void)
 {

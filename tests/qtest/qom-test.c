@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Walks the object tree of every machine and asks about every type: everything that is listed must answer, and leave no trace. */
+/* Walks the object tree of every machine and asks about every type: everything that is listed must
+ * answer, and leave no trace. */
 #include "libqtest.h"
 
 #include <string.h>
@@ -16,7 +17,8 @@ static const char *string_member(json_object *obj, const char *name)
 /* Reads every property below path; returns how many objects there are. */
 static unsigned walk(const char *path, unsigned depth)
 {
-    json_object *list = qtest_qmp_return(s, "{'execute': 'qom-list', 'arguments': {'path': '%s'}}", path);
+    json_object *list =
+        qtest_qmp_return(s, "{'execute': 'qom-list', 'arguments': {'path': '%s'}}", path);
     unsigned objects = 1;
 
     g_assert_cmpuint(depth, <, 32);
@@ -31,9 +33,11 @@ static unsigned walk(const char *path, unsigned depth)
 
             objects += walk(below, depth + 1);
         }
-        reply = qtest_qmp(s, "{'execute': 'qom-get', 'arguments': {'path': '%s', 'property': '%s'}}", path, name);
+        reply = qtest_qmp(
+            s, "{'execute': 'qom-get', 'arguments': {'path': '%s', 'property': '%s'}}", path, name);
         if (!json_object_object_get_ex(reply, "return", NULL)) {
-            g_test_message("%s.%s: %s", path, name, json_object_to_json_string(reply)); /* may fail, must answer */
+            g_test_message("%s.%s: %s", path, name,
+                           json_object_to_json_string(reply)); /* may fail, must answer */
         } else if (!strcmp(name, "type")) {
             g_assert_nonnull(string_member(reply, "return"));
         }
@@ -57,20 +61,23 @@ static void test_tree(gconstpointer args)
 /* Setting each property to what it is, to nonsense of each JSON type, must at worst be refused. */
 static void test_set_nonsense(void)
 {
-    static const char *const values[] = {"0", "-1", "'x'", "true", "null", "{}", "[]", "1e300", "18446744073709551615"};
+    static const char *const values[] = {
+        "0", "-1", "'x'", "true", "null", "{}", "[]", "1e300", "18446744073709551615"};
     static const char *const paths[] = {"/machine", "/machine/peripheral/n0", "/objects/iot0", "/"};
 
     s = qtest_init("-machine q35 -nodefaults -object iothread,id=iot0 -device nvme,serial=x,id=n0");
     for (unsigned p = 0; p < G_N_ELEMENTS(paths); p++) {
-        json_object *list = qtest_qmp_return(s, "{'execute': 'qom-list', 'arguments': {'path': '%s'}}", paths[p]);
+        json_object *list =
+            qtest_qmp_return(s, "{'execute': 'qom-list', 'arguments': {'path': '%s'}}", paths[p]);
 
         for (size_t i = 0; i < json_object_array_length(list); i++) {
             const char *name = string_member(json_object_array_get_idx(list, i), "name");
 
             for (unsigned v = 0; v < G_N_ELEMENTS(values); v++) {
-                json_object_put(
-                    qtest_qmp(s, "{'execute': 'qom-set', 'arguments': {'path': '%s', 'property': '%s', 'value': %s}}",
-                              paths[p], name, values[v]));
+                json_object_put(qtest_qmp(s,
+                                          "{'execute': 'qom-set', 'arguments': {'path': '%s', "
+                                          "'property': '%s', 'value': %s}}",
+                                          paths[p], name, values[v]));
             }
         }
         json_object_put(list);
@@ -96,7 +103,8 @@ static void test_types(void)
     before = trees();
     all = qtest_qmp_return(s, "{'execute': 'qom-list-types', 'arguments': {'abstract': true}}");
     for (size_t i = 0; i < json_object_array_length(all); i++) {
-        g_hash_table_add(names, (char *)(uintptr_t)string_member(json_object_array_get_idx(all, i), "name"));
+        g_hash_table_add(
+            names, (char *)(uintptr_t)string_member(json_object_array_get_idx(all, i), "name"));
     }
     g_assert_cmpuint(g_hash_table_size(names), ==, json_object_array_length(all));
     for (size_t i = 0; i < json_object_array_length(all); i++) {
@@ -105,10 +113,11 @@ static void test_types(void)
 
         g_assert_true(parent ? g_hash_table_contains(names, parent)
                              : !strcmp(name, "object") || !strcmp(name, "interface"));
-        json_object_put(
-            qtest_qmp(s, "{'execute': 'qom-list-properties', 'arguments': {'typename': '%s'}}", name));
+        json_object_put(qtest_qmp(
+            s, "{'execute': 'qom-list-properties', 'arguments': {'typename': '%s'}}", name));
     }
-    concrete = qtest_qmp_return(s, "{'execute': 'qom-list-types', 'arguments': {'implements': 'device'}}");
+    concrete =
+        qtest_qmp_return(s, "{'execute': 'qom-list-types', 'arguments': {'implements': 'device'}}");
     g_assert_cmpuint(json_object_array_length(concrete), >, 10);
     for (size_t i = 0; i < json_object_array_length(concrete); i++) {
         json_object *t = json_object_array_get_idx(concrete, i), *abstract, *list;
@@ -116,7 +125,8 @@ static void test_types(void)
         g_autofree char *help = NULL;
 
         g_assert_false(json_object_object_get_ex(t, "abstract", &abstract));
-        list = qtest_qmp_return(s, "{'execute': 'device-list-properties', 'arguments': {'typename': '%s'}}", name);
+        list = qtest_qmp_return(
+            s, "{'execute': 'device-list-properties', 'arguments': {'typename': '%s'}}", name);
         for (size_t k = 0; k < json_object_array_length(list); k++) {
             json_object *prop = json_object_array_get_idx(list, k);
 
@@ -134,7 +144,8 @@ static void test_types(void)
     qtest_quit(s);
 }
 
-/* Every device type that a user may ask for, without any argument: it comes to life or says why not; then everything goes again. */
+/* Every device type that a user may ask for, without any argument: it comes to life or says why
+ * not; then everything goes again. */
 static void test_add_each(void)
 {
     json_object *list;
@@ -142,10 +153,12 @@ static void test_add_each(void)
 
     s = qtest_init("-machine q35 -nodefaults -device pcie-root-port,id=rp,chassis=9,slot=9");
     before = trees();
-    list = qtest_qmp_return(s, "{'execute': 'qom-list-types', 'arguments': {'implements': 'device'}}");
+    list =
+        qtest_qmp_return(s, "{'execute': 'qom-list-types', 'arguments': {'implements': 'device'}}");
     for (size_t i = 0; i < json_object_array_length(list); i++) {
         const char *name = string_member(json_object_array_get_idx(list, i), "name");
-        json_object *reply = qtest_qmp(s, "{'execute': 'device_add', 'arguments': {'driver': '%s', 'id': 'd%zu'}}", name, i);
+        json_object *reply = qtest_qmp(
+            s, "{'execute': 'device_add', 'arguments': {'driver': '%s', 'id': 'd%zu'}}", name, i);
         bool added = json_object_object_get_ex(reply, "return", NULL);
 
         g_test_message("%s: %s", name, added ? "added" : json_object_to_json_string(reply));
@@ -169,21 +182,27 @@ static void test_add_each(void)
 static void test_objects(void)
 {
     s = qtest_init("-machine none -nodefaults");
-    qtest_qmp_ok(s, "{'execute': 'object-add', 'arguments': {'qom-type': 'iothread', 'id': 'a', 'poll-max-ns': 0}}");
+    qtest_qmp_ok(s, "{'execute': 'object-add', 'arguments': {'qom-type': 'iothread', 'id': 'a', "
+                    "'poll-max-ns': 0}}");
     g_autofree char *dup = qtest_qmp_error(
-        s, "GenericError", "{'execute': 'object-add', 'arguments': {'qom-type': 'iothread', 'id': 'a'}}");
-    g_autofree char *type = qtest_qmp_error(
         s, "GenericError",
-        "{'execute': 'object-add', 'arguments': {'qom-type': 'iothread', 'id': 'b', 'poll-max-ns': 'x'}}");
+        "{'execute': 'object-add', 'arguments': {'qom-type': 'iothread', 'id': 'a'}}");
+    g_autofree char *type = qtest_qmp_error(s, "GenericError",
+                                            "{'execute': 'object-add', 'arguments': {'qom-type': "
+                                            "'iothread', 'id': 'b', 'poll-max-ns': 'x'}}");
     g_autofree char *id = qtest_qmp_error(
-        s, "GenericError", "{'execute': 'object-add', 'arguments': {'qom-type': 'iothread', 'id': '0/..'}}");
+        s, "GenericError",
+        "{'execute': 'object-add', 'arguments': {'qom-type': 'iothread', 'id': '0/..'}}");
     json_object *value = qtest_qmp_return(
-        s, "{'execute': 'qom-get', 'arguments': {'path': '/objects/a', 'property': 'poll-max-ns'}}");
+        s,
+        "{'execute': 'qom-get', 'arguments': {'path': '/objects/a', 'property': 'poll-max-ns'}}");
     g_assert_cmpint(json_object_get_int(value), ==, 0);
     json_object_put(value);
     qtest_qmp_ok(s, "{'execute': 'object-del', 'arguments': {'id': 'a'}}");
-    g_autofree char *gone = qtest_qmp_error(s, "GenericError", "{'execute': 'object-del', 'arguments': {'id': 'a'}}");
-    json_object *list = qtest_qmp_return(s, "{'execute': 'qom-list', 'arguments': {'path': '/objects'}}");
+    g_autofree char *gone =
+        qtest_qmp_error(s, "GenericError", "{'execute': 'object-del', 'arguments': {'id': 'a'}}");
+    json_object *list =
+        qtest_qmp_return(s, "{'execute': 'qom-list', 'arguments': {'path': '/objects'}}");
     g_assert_cmpuint(json_object_array_length(list), ==, 1); /* its type */
     json_object_put(list);
     qtest_quit(s);
@@ -194,10 +213,11 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_data_func("/qom/tree/none", "-machine none -nodefaults", test_tree);
     g_test_add_data_func("/qom/tree/q35", "-machine q35", test_tree);
-    g_test_add_data_func("/qom/tree/q35-full",
-                         "-machine q35 -smp 2 -object iothread,id=iot0 -device pcie-root-port,id=rp -device "
-                         "nvme,serial=x,bus=rp,id=n0",
-                         test_tree);
+    g_test_add_data_func(
+        "/qom/tree/q35-full",
+        "-machine q35 -smp 2 -object iothread,id=iot0 -device pcie-root-port,id=rp -device "
+        "nvme,serial=x,bus=rp,id=n0",
+        test_tree);
     g_test_add_func("/qom/types", test_types);
     g_test_add_func("/qom/set-nonsense", test_set_nonsense);
     g_test_add_func("/qom/add-each", test_add_each);

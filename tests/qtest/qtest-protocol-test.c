@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The qtest protocol, word by word: each verb's reply, each way to fail, buffering, lines between replies, the clock. */
+/* The qtest protocol, word by word: each verb's reply, each way to fail, buffering, lines between
+ * replies, the clock. */
 #include "libqtest.h"
 
 #include <string.h>
@@ -119,13 +120,46 @@ static void test_large_block(void)
 static void test_failures(void)
 {
     static const char *const bad[] = {
-        "", " ", "read", "read 0x100000", "read 0x100000 0", "read 0x100000 x", "read 0x100000  4", "read  0x100000 4",
-        "readl", "readl x", "readl 0x", "readl 1x", "writel 0", "writel 0 y", "inb", "inb 0x10000", "outb 0x10000 1",
-        "outb 1", "memset 0 1", "memset 0 1 x", "write 0 1", "b64read 0 0", "b64write 0 1", "read 0 0xffffffffffffffff",
-        "memset 0 0xffffffffffffffff 0", "write 0 0xffffffffffffffff 0x00", "readl 0x1ffffffffffffffff",
-        "clock_step x", "clock_set", "clock_set x", "irq_intercept_in", "irq_intercept_out", "set_irq_in",
-        "set_irq_in ioapic unnamed-gpio-in 0", "set_irq_in ioapic unnamed-gpio-in 9999 1",
-        "set_irq_in ioapic nope 0 1", "module_load a b", "rtas x 0 0 0 0", "ENDIANNESS", "endianness\r",
+        "",
+        " ",
+        "read",
+        "read 0x100000",
+        "read 0x100000 0",
+        "read 0x100000 x",
+        "read 0x100000  4",
+        "read  0x100000 4",
+        "readl",
+        "readl x",
+        "readl 0x",
+        "readl 1x",
+        "writel 0",
+        "writel 0 y",
+        "inb",
+        "inb 0x10000",
+        "outb 0x10000 1",
+        "outb 1",
+        "memset 0 1",
+        "memset 0 1 x",
+        "write 0 1",
+        "b64read 0 0",
+        "b64write 0 1",
+        "read 0 0xffffffffffffffff",
+        "memset 0 0xffffffffffffffff 0",
+        "write 0 0xffffffffffffffff 0x00",
+        "readl 0x1ffffffffffffffff",
+        "clock_step x",
+        "clock_set",
+        "clock_set x",
+        "irq_intercept_in",
+        "irq_intercept_out",
+        "set_irq_in",
+        "set_irq_in ioapic unnamed-gpio-in 0",
+        "set_irq_in ioapic unnamed-gpio-in 9999 1",
+        "set_irq_in ioapic nope 0 1",
+        "module_load a b",
+        "rtas x 0 0 0 0",
+        "ENDIANNESS",
+        "endianness\r",
     };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
@@ -255,8 +289,9 @@ static void test_object(void)
     QTestState *main_state = s;
 
     s = qtest_init("-machine none -nodefaults");
-    g_autofree char *second = qtest_qmp_error(
-        s, "GenericError", "{'execute': 'object-add', 'arguments': {'qom-type': 'qtest', 'id': 'q', 'chardev': 'char0'}}");
+    g_autofree char *second = qtest_qmp_error(s, "GenericError",
+                                              "{'execute': 'object-add', 'arguments': {'qom-type': "
+                                              "'qtest', 'id': 'q', 'chardev': 'char0'}}");
     qtest_quit(s);
     s = main_state;
 }

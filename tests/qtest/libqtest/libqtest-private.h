@@ -15,15 +15,15 @@ typedef struct QTestStream {
 
 struct QTestState {
     pid_t pid;
-    int status;          /* of the ended process, valid when !alive */
+    int status; /* of the ended process, valid when !alive */
     bool alive;
     int expected_status;
-    char *dir;           /* of the sockets */
+    char *dir; /* of the sockets */
     QTestStream qtest, qmp;
     bool levels[QTEST_MAX_IRQS];
     unsigned raises[QTEST_MAX_IRQS];
-    GQueue *events;      /* json_object */
-    uint64_t ram_size;   /* 0: not asked for yet */
+    GQueue *events;    /* json_object */
+    uint64_t ram_size; /* 0: not asked for yet */
     uint64_t next_free;
 };
 

@@ -25,7 +25,9 @@ static const char *binary(void)
     return path;
 }
 
-/* --- processes --------------------------------------------------------------------------------------------------------- */
+/* --- processes
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static pid_t spawn(char **argv, int output)
 {
@@ -137,14 +139,17 @@ int qtest_run(const char *args, char **output)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* --- sockets --------------------------------------------------------------------------------------------------------------- */
+/* --- sockets
+ * ---------------------------------------------------------------------------------------------------------------
+ */
 
 static int unix_socket(const char *path, struct sockaddr_un *addr)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     *addr = (struct sockaddr_un){.sun_family = AF_UNIX};
-    if (fd < 0 || g_strlcpy(addr->sun_path, path, sizeof(addr->sun_path)) >= sizeof(addr->sun_path)) {
+    if (fd < 0 ||
+        g_strlcpy(addr->sun_path, path, sizeof(addr->sun_path)) >= sizeof(addr->sun_path)) {
         g_error("socket %s: %s", path, g_strerror(errno));
     }
     return fd;
@@ -185,7 +190,8 @@ static int accept_from(QTestState *s, int listener, const char *what)
             return fd;
         }
         if (!qtest_alive(s)) {
-            g_error("the emulator ended (status 0x%x) before it connected its %s socket", s->status, what);
+            g_error("the emulator ended (status 0x%x) before it connected its %s socket", s->status,
+                    what);
         }
     }
     g_error("the emulator did not connect its %s socket", what);
@@ -226,20 +232,24 @@ char *qtest_stream_line(QTestState *s, QTestStream *st)
         }
         looked = st->in->len;
         if (poll(&p, 1, QTEST_TIMEOUT_MS) == 0) {
-            g_error("no answer from the emulator on its %s socket", st == &s->qmp ? "QMP" : "qtest");
+            g_error("no answer from the emulator on its %s socket",
+                    st == &s->qmp ? "QMP" : "qtest");
         }
         n = read(st->fd, buf, sizeof(buf));
         if (n == 0 || (n < 0 && errno != EINTR)) {
             g_usleep(100000);
             qtest_alive(s);
-            g_error("the emulator closed its %s socket (%s, status 0x%x)", st == &s->qmp ? "QMP" : "qtest",
-                    s->alive ? "alive" : "ended", s->alive ? 0 : s->status);
+            g_error("the emulator closed its %s socket (%s, status 0x%x)",
+                    st == &s->qmp ? "QMP" : "qtest", s->alive ? "alive" : "ended",
+                    s->alive ? 0 : s->status);
         }
         g_string_append_len(st->in, buf, MAX(n, 0));
     }
 }
 
-/* --- start and end ------------------------------------------------------------------------------------------------------------ */
+/* --- start and end
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 static QTestState *start(const char *args, const char *last)
 {
@@ -256,8 +266,10 @@ static QTestState *start(const char *args, const char *last)
     qmp_path = g_strdup_printf("%s/qmp", s->dir);
     qtest_listener = listen_at(qtest_path);
     qmp_listener = listen_at(qmp_path);
-    argv = make_argv(last, "-qtest unix:%s -qtest-log %s -chardev socket,path=%s,id=char0 -mon chardev=char0,mode=control "
-                           "-display none %s",
+    argv = make_argv(last,
+                     "-qtest unix:%s -qtest-log %s -chardev socket,path=%s,id=char0 -mon "
+                     "chardev=char0,mode=control "
+                     "-display none %s",
                      qtest_path, getenv("QTEST_LOG") ? "/dev/fd/2" : "/dev/null", qmp_path, args);
     s->events = g_queue_new();
     s->qtest.in = g_string_new(NULL);
@@ -311,7 +323,8 @@ void qtest_quit(QTestState *s)
         g_usleep(10 * G_TIME_SPAN_MILLISECOND);
     }
     if (!WIFEXITED(s->status) || WEXITSTATUS(s->status) != s->expected_status) {
-        g_error("the emulator ended with status 0x%x and not with %d", s->status, s->expected_status);
+        g_error("the emulator ended with status 0x%x and not with %d", s->status,
+                s->expected_status);
     }
     close(s->qtest.fd);
     close(s->qmp.fd);

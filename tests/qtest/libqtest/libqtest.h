@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Drives an emulator from a test: memory, ports, interrupt lines and the virtual clock over the qtest protocol, everything else
- * over QMP.
+ * Drives an emulator from a test: memory, ports, interrupt lines and the virtual clock over the
+ * qtest protocol, everything else over QMP.
  *
- * Whatever does not go as the protocol says (the emulator dies, an answer is no OK, or none comes within a minute) ends the test
- * with a message; functions therefore return no errors, except where said.  The binary is named by QTEST_QEMU_BINARY; with QTEST_LOG
- * set the protocol is logged on stderr.  One thread.
+ * Whatever does not go as the protocol says (the emulator dies, an answer is no OK, or none comes
+ * within a minute) ends the test with a message; functions therefore return no errors, except where
+ * said.  The binary is named by QTEST_QEMU_BINARY; with QTEST_LOG set the protocol is logged on
+ * stderr.  One thread.
  */
 #ifndef LIBQTEST_H
 #define LIBQTEST_H
@@ -20,13 +21,16 @@ typedef struct QTestState QTestState;
 
 #define QTEST_PRINTF(f, a) __attribute__((format(printf, f, a)))
 
-/* --- process ----------------------------------------------------------------------------------------------------- */
+/* --- process
+ * -----------------------------------------------------------------------------------------------------
+ */
 
-/* Starts the emulator with -accel qtest, no display, and a QMP monitor whose capabilities are negotiated; args are further options,
- * with a shell's quoting. */
+/* Starts the emulator with -accel qtest, no display, and a QMP monitor whose capabilities are
+ * negotiated; args are further options, with a shell's quoting. */
 QTestState *qtest_init(const char *args);
 QTestState *qtest_initf(const char *fmt, ...) QTEST_PRINTF(1, 2);
-/* The same without "-accel qtest" and without waiting for QMP's greeting: for tests of the handshake. */
+/* The same without "-accel qtest" and without waiting for QMP's greeting: for tests of the
+ * handshake. */
 QTestState *qtest_init_raw(const char *args);
 /* SIGTERM; the emulator must end with the expected status (0). */
 void qtest_quit(QTestState *s);
@@ -35,13 +39,17 @@ pid_t qtest_pid(QTestState *s);
 /* True while the process lives. */
 bool qtest_alive(QTestState *s);
 
-/* A start that is to end by itself: runs the emulator with args (nothing is added) for at most a minute; *output (may be NULL) gets what
- * it wrote on stderr and stdout. Returns the exit status, -1 if a signal ended it. */
+/* A start that is to end by itself: runs the emulator with args (nothing is added) for at most a
+ * minute; *output (may be NULL) gets what it wrote on stderr and stdout. Returns the exit status,
+ * -1 if a signal ended it. */
 int qtest_run(const char *args, char **output);
 
-/* --- protocol ------------------------------------------------------------------------------------------------------- */
+/* --- protocol
+ * -------------------------------------------------------------------------------------------------------
+ */
 
-/* Sends one line, returns the reply (g_free) without its newline; IRQ lines before it are taken note of. */
+/* Sends one line, returns the reply (g_free) without its newline; IRQ lines before it are taken
+ * note of. */
 char *qtest_command(QTestState *s, const char *fmt, ...) QTEST_PRINTF(2, 3);
 /* Bytes as they are, and one line as it comes (g_free), IRQ lines too. */
 void qtest_send_raw(QTestState *s, const void *data, size_t len);
@@ -81,10 +89,13 @@ bool qtest_get_irq(QTestState *s, unsigned n);
 unsigned qtest_irq_raises(QTestState *s, unsigned n);
 void qtest_set_irq_in(QTestState *s, const char *path, const char *name, unsigned n, int level);
 
-/* --- QMP ---------------------------------------------------------------------------------------------------------------- */
+/* --- QMP
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 
-/* Sends a command, JSON in printf's manner with single quotes (arguments are inserted as text: numbers, names), and returns the whole
- * reply; json_object_put() it.  Events that come meanwhile are kept. */
+/* Sends a command, JSON in printf's manner with single quotes (arguments are inserted as text:
+ * numbers, names), and returns the whole reply; json_object_put() it.  Events that come meanwhile
+ * are kept. */
 json_object *qtest_qmp(QTestState *s, const char *fmt, ...) QTEST_PRINTF(2, 3);
 /* The same for a command that must succeed; returns "return". */
 json_object *qtest_qmp_return(QTestState *s, const char *fmt, ...) QTEST_PRINTF(2, 3);
@@ -95,7 +106,8 @@ char *qtest_qmp_error(QTestState *s, const char *cls, const char *fmt, ...) QTES
 void qtest_qmp_send(QTestState *s, const char *fmt, ...) QTEST_PRINTF(2, 3);
 void qtest_qmp_send_raw(QTestState *s, const void *data, size_t len);
 json_object *qtest_qmp_receive(QTestState *s);
-/* Waits for an event (those kept are looked through first) and returns it. Events before it are dropped. */
+/* Waits for an event (those kept are looked through first) and returns it. Events before it are
+ * dropped. */
 json_object *qtest_qmp_event(QTestState *s, const char *name);
 /* True if the event is among those kept: it came before the last reply. */
 bool qtest_qmp_has_event(QTestState *s, const char *name);
@@ -107,11 +119,14 @@ void qtest_system_reset(QTestState *s);
 /* One more connection to a listening socket, for tests with several monitors; a file descriptor. */
 int qtest_connect(const char *path);
 
-/* --- guest memory ---------------------------------------------------------------------------------------------------------- */
+/* --- guest memory
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 /* Bytes of RAM, as fw_cfg tells. */
 uint64_t qtest_ram_size(QTestState *s);
-/* size bytes of RAM, aligned to align (a power of two; 0: 4096), from 1 MiB upwards and below 0xe0000000; zeroed. */
+/* size bytes of RAM, aligned to align (a power of two; 0: 4096), from 1 MiB upwards and below
+ * 0xe0000000; zeroed. */
 uint64_t qtest_alloc(QTestState *s, uint64_t size, uint64_t align);
 /* All that was allocated is free again. */
 void qtest_alloc_reset(QTestState *s);

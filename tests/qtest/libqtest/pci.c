@@ -33,22 +33,28 @@ void qpci_free(QPCIBus *bus)
     g_free(bus);
 }
 
-/* --- configuration ----------------------------------------------------------------------------------------------------- */
+/* --- configuration
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 static uint64_t ecam_address(QPCIBus *bus, uint8_t bus_num, uint8_t devfn, uint16_t offset)
 {
     return bus->ecam + ((uint64_t)bus_num << 20 | (uint64_t)devfn << 12 | offset);
 }
 
-static uint32_t config_read(QPCIBus *bus, uint8_t bus_num, uint8_t devfn, uint16_t offset, unsigned size)
+static uint32_t config_read(QPCIBus *bus, uint8_t bus_num, uint8_t devfn, uint16_t offset,
+                            unsigned size)
 {
     if (bus->ecam) {
         uint64_t a = ecam_address(bus, bus_num, devfn, offset);
 
-        return size == 1 ? qtest_readb(bus->s, a) : size == 2 ? qtest_readw(bus->s, a) : qtest_readl(bus->s, a);
+        return size == 1   ? qtest_readb(bus->s, a)
+               : size == 2 ? qtest_readw(bus->s, a)
+                           : qtest_readl(bus->s, a);
     }
     g_assert_cmpuint(offset, <, 256);
-    qtest_outl(bus->s, 0xcf8, 0x80000000u | (uint32_t)bus_num << 16 | (uint32_t)devfn << 8 | (offset & 0xfc));
+    qtest_outl(bus->s, 0xcf8,
+               0x80000000u | (uint32_t)bus_num << 16 | (uint32_t)devfn << 8 | (offset & 0xfc));
     return size == 1   ? qtest_inb(bus->s, 0xcfc + (offset & 3))
            : size == 2 ? qtest_inw(bus->s, 0xcfc + (offset & 3))
                        : qtest_inl(bus->s, 0xcfc);
@@ -71,7 +77,9 @@ static void config_write(QPCIDevice *dev, uint16_t offset, unsigned size, uint32
         return;
     }
     g_assert_cmpuint(offset, <, 256);
-    qtest_outl(s, 0xcf8, 0x80000000u | (uint32_t)dev->bus_num << 16 | (uint32_t)dev->devfn << 8 | (offset & 0xfc));
+    qtest_outl(s, 0xcf8,
+               0x80000000u | (uint32_t)dev->bus_num << 16 | (uint32_t)dev->devfn << 8 |
+                   (offset & 0xfc));
     if (size == 1) {
         qtest_outb(s, 0xcfc + (offset & 3), (uint8_t)v);
     } else if (size == 2) {
@@ -123,7 +131,9 @@ void qpci_enable_ecam(QPCIBus *bus)
     qpci_device_free(host);
 }
 
-/* --- functions ------------------------------------------------------------------------------------------------------------ */
+/* --- functions
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 QPCIDevice *qpci_device_at(QPCIBus *bus, uint8_t bus_num, uint8_t devfn)
 {
@@ -186,7 +196,9 @@ uint8_t qpci_find_capability(QPCIDevice *dev, uint8_t id, uint8_t start)
     return 0;
 }
 
-/* --- BARs ------------------------------------------------------------------------------------------------------------------- */
+/* --- BARs
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 uint64_t qpci_bar_size(QPCIDevice *dev, int n, bool *io, bool *is64)
 {
@@ -226,7 +238,8 @@ QPCIBar *qpci_iomap_at(QPCIDevice *dev, int n, uint64_t addr)
 QPCIBar *qpci_iomap(QPCIDevice *dev, int n)
 {
     bool io, is64;
-    uint64_t size = qpci_bar_size(dev, n, &io, &is64), *next = io ? &dev->bus->io_next : &dev->bus->mem_next, addr;
+    uint64_t size = qpci_bar_size(dev, n, &io, &is64),
+             *next = io ? &dev->bus->io_next : &dev->bus->mem_next, addr;
 
     g_assert_cmpuint(size, >, 0);
     addr = (*next + size - 1) & ~(size - 1);
@@ -279,13 +292,15 @@ void qpci_io_write(QPCIBar *bar, uint64_t offset, unsigned size, uint64_t v)
 void qpci_bridge_setup(QPCIDevice *dev, uint8_t secondary)
 {
     QPCIBus *bus = dev->bus;
-    uint64_t mem = (bus->mem_next + 0xffffff) & ~UINT64_C(0xffffff), io = (bus->io_next + 0xfff) & ~UINT64_C(0xfff);
+    uint64_t mem = (bus->mem_next + 0xffffff) & ~UINT64_C(0xffffff),
+             io = (bus->io_next + 0xfff) & ~UINT64_C(0xfff);
 
     g_assert_cmphex(qpci_config_readb(dev, CFG_HEADER) & 0x7f, ==, 1);
     qpci_config_writel(dev, CFG_PRIMARY,
                        (uint32_t)secondary << 16 | (uint32_t)secondary << 8 | dev->bus_num);
     qpci_config_writew(dev, CFG_IO_BASE, (uint16_t)((io >> 8 & 0xf0) | (io & 0xf000)));
-    qpci_config_writel(dev, CFG_MEM_BASE, (uint32_t)((mem >> 16 & 0xfff0) | ((mem + 0xffffff) & 0xfff00000u)));
+    qpci_config_writel(dev, CFG_MEM_BASE,
+                       (uint32_t)((mem >> 16 & 0xfff0) | ((mem + 0xffffff) & 0xfff00000u)));
     qpci_config_writel(dev, CFG_PREF_BASE, 0x0000fff0); /* closed */
     qpci_device_enable(dev);
     /* What is behind it is placed in its windows, as long as nothing else is mapped in between. */
@@ -293,7 +308,9 @@ void qpci_bridge_setup(QPCIDevice *dev, uint8_t secondary)
     bus->io_next = io;
 }
 
-/* --- MSI-X -------------------------------------------------------------------------------------------------------------------- */
+/* --- MSI-X
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 void qpci_msix_enable(QPCIDevice *dev)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * PCI functions as a test's guest sees them: configuration through 0xcf8/0xcfc or ECAM, BARs, MSI-X with messages into RAM.
- * What goes wrong ends the test.
+ * PCI functions as a test's guest sees them: configuration through 0xcf8/0xcfc or ECAM, BARs, MSI-X
+ * with messages into RAM. What goes wrong ends the test.
  */
 #ifndef LIBQTEST_PCI_H
 #define LIBQTEST_PCI_H
@@ -33,7 +33,8 @@ typedef struct QPCIBar {
 
 QPCIBus *qpci_new(QTestState *s);
 void qpci_free(QPCIBus *bus);
-/* Opens the q35 host bridge's ECAM window at 0xb0000000; from then on it is used for all accesses. */
+/* Opens the q35 host bridge's ECAM window at 0xb0000000; from then on it is used for all accesses.
+ */
 void qpci_enable_ecam(QPCIBus *bus);
 
 /* The function, or NULL if there is none; g_free-like: qpci_device_free(). */
@@ -62,10 +63,12 @@ QPCIBar *qpci_iomap_at(QPCIDevice *dev, int n, uint64_t addr);
 uint64_t qpci_io_read(QPCIBar *bar, uint64_t offset, unsigned size);
 void qpci_io_write(QPCIBar *bar, uint64_t offset, unsigned size, uint64_t v);
 
-/* Bus numbers and windows of a bridge or root port: secondary bus number, 16 MiB of memory and 4 KiB of ports. */
+/* Bus numbers and windows of a bridge or root port: secondary bus number, 16 MiB of memory and 4
+ * KiB of ports. */
 void qpci_bridge_setup(QPCIDevice *dev, uint8_t secondary);
 
-/* MSI-X: table and PBA are mapped, each vector's message is one of dword[vector] in RAM with data (0xcafe0000 | vector), unmasked. */
+/* MSI-X: table and PBA are mapped, each vector's message is one of dword[vector] in RAM with data
+ * (0xcafe0000 | vector), unmasked. */
 void qpci_msix_enable(QPCIDevice *dev);
 void qpci_msix_disable(QPCIDevice *dev);
 void qpci_msix_mask(QPCIDevice *dev, unsigned vector, bool masked);

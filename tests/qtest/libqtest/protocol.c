@@ -77,7 +77,8 @@ static char *expect_ok(char *reply)
 
 static uint64_t load(QTestState *s, const char *verb, uint64_t addr)
 {
-    g_autofree char *reply = expect_ok(qtest_command(s, "%s 0x%" G_GINT64_MODIFIER "x", verb, addr));
+    g_autofree char *reply =
+        expect_ok(qtest_command(s, "%s 0x%" G_GINT64_MODIFIER "x", verb, addr));
 
     return g_ascii_strtoull(reply, NULL, 16);
 }
@@ -125,7 +126,8 @@ void qtest_memread(QTestState *s, uint64_t addr, void *buf, size_t len)
     reply = expect_ok(qtest_command(s, "read 0x%" G_GINT64_MODIFIER "x 0x%zx", addr, len));
     g_assert_cmpuint(strlen(reply), ==, 2 + 2 * len);
     for (size_t i = 0; i < len; i++) {
-        bytes[i] = (uint8_t)(g_ascii_xdigit_value(reply[2 + 2 * i]) << 4 | g_ascii_xdigit_value(reply[3 + 2 * i]));
+        bytes[i] = (uint8_t)(g_ascii_xdigit_value(reply[2 + 2 * i]) << 4 |
+                             g_ascii_xdigit_value(reply[3 + 2 * i]));
     }
 }
 
@@ -170,10 +172,13 @@ void qtest_bufwrite(QTestState *s, uint64_t addr, const void *buf, size_t len)
 
 void qtest_memset(QTestState *s, uint64_t addr, uint8_t pattern, size_t len)
 {
-    g_free(expect_ok(qtest_command(s, "memset 0x%" G_GINT64_MODIFIER "x 0x%zx 0x%02x", addr, len, pattern)));
+    g_free(expect_ok(
+        qtest_command(s, "memset 0x%" G_GINT64_MODIFIER "x 0x%zx 0x%02x", addr, len, pattern)));
 }
 
-/* --- clock, lines ---------------------------------------------------------------------------------------------------------- */
+/* --- clock, lines
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static int64_t clock_reply(char *reply)
 {
@@ -204,7 +209,8 @@ void qtest_irq_intercept_in(QTestState *s, const char *path)
 
 void qtest_irq_intercept_out(QTestState *s, const char *path, const char *name)
 {
-    g_free(expect_ok(qtest_command(s, "irq_intercept_out %s%s%s", path, name ? " " : "", name ? name : "")));
+    g_free(expect_ok(
+        qtest_command(s, "irq_intercept_out %s%s%s", path, name ? " " : "", name ? name : "")));
 }
 
 bool qtest_get_irq(QTestState *s, unsigned n)
@@ -222,11 +228,13 @@ unsigned qtest_irq_raises(QTestState *s, unsigned n)
 
 void qtest_set_irq_in(QTestState *s, const char *path, const char *name, unsigned n, int level)
 {
-    g_free(
-        expect_ok(qtest_command(s, "set_irq_in %s %s %u %d", path, name ? name : "unnamed-gpio-in", n, level)));
+    g_free(expect_ok(qtest_command(s, "set_irq_in %s %s %u %d", path,
+                                   name ? name : "unnamed-gpio-in", n, level)));
 }
 
-/* --- guest memory ------------------------------------------------------------------------------------------------------------ */
+/* --- guest memory
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 uint64_t qtest_ram_size(QTestState *s)
 {

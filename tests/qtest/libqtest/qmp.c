@@ -185,7 +185,8 @@ char *qtest_hmp(QTestState *s, const char *fmt, ...)
     line = g_strdup_vprintf(fmt, ap);
     va_end(ap);
     escaped = g_strescape(line, NULL);
-    ret = qtest_qmp_return(s, "{'execute': 'human-monitor-command', 'arguments': {'command-line': '%s'}}", escaped);
+    ret = qtest_qmp_return(
+        s, "{'execute': 'human-monitor-command', 'arguments': {'command-line': '%s'}}", escaped);
     text = g_strdup(json_object_get_string(ret));
     json_object_put(ret);
     return text;
