@@ -304,6 +304,21 @@ MemTxResult memory_region_dispatch_read(MemoryRegion *mr, hwaddr offset, uint64_
     return memory_region_local_read(mr, offset, val, size, attrs);
 }
 
+/* True if the write was one that any thread may do, and is done. */
+static bool write_direct(MemoryRegion *mr, hwaddr offset, uint64_t val, unsigned size)
+{
+    const MemoryRegionOps *ops = mr->ops;
+
+    if (!ops->write_direct || !fits(valid_limits(ops), offset, size) ||
+        !fits(impl_limits(ops), offset, size)) {
+        return false;
+    }
+    val &= MASK_ULL(8 * size);
+    return ops->write_direct(mr->opaque, offset,
+                             ops->endianness == DEVICE_BIG_ENDIAN ? swap_bytes(val, size) : val,
+                             size);
+}
+
 MemTxResult memory_region_dispatch_write(MemoryRegion *mr, hwaddr offset, uint64_t val,
                                          unsigned size, MemTxAttrs attrs)
 {
@@ -311,6 +326,9 @@ MemTxResult memory_region_dispatch_write(MemoryRegion *mr, hwaddr offset, uint64
         return MEMTX_OK;
     }
     if (homed_elsewhere(mr)) {
+        if (write_direct(mr, offset, val, size)) {
+            return MEMTX_OK;
+        }
         return ioregion_forward_write(mr, offset, val, size, attrs);
     }
     return memory_region_local_write(mr, offset, val, size, attrs);

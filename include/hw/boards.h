@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Machines: the "machine" object at /machine, its class (one per -machine name) and what the command line says of it. */
+/* Machines: the "machine" object at /machine, its class (one per -machine name) and what the
+ * command line says of it. */
 #ifndef HW_BOARDS_H
 #define HW_BOARDS_H
 
@@ -25,10 +26,10 @@ typedef struct MachineState {
     uint64_t ram_size, maxram_size;
     uint64_t ram_slots;
     SMPConfig smp;
-    char *cpu_type;              /* "host-x86_64-cpu" */
-    json_object *cpu_props;      /* from -cpu NAME,prop=..; or NULL */
-    char *memory_backend;        /* id, or NULL */
-    MemoryRegion *ram;           /* made before init(): from the backend or anonymous */
+    char *cpu_type;         /* "host-x86_64-cpu" */
+    json_object *cpu_props; /* from -cpu NAME,prop=..; or NULL */
+    char *memory_backend;   /* id, or NULL */
+    MemoryRegion *ram;      /* made before init(): from the backend or anonymous */
     AccelState *accelerator;
     bool mem_merge, dump_guest_core, usb, graphics, enable_defaults, suppress_vmdesc;
     char *append_rtc;
@@ -37,13 +38,13 @@ typedef struct MachineState {
 
 typedef struct MachineClass {
     ObjectClass parent_class;
-    const char *name;            /* "pc-q35-9.2" */
-    const char *alias;           /* "q35" */
+    const char *name;  /* "pc-q35-9.2" */
+    const char *alias; /* "q35" */
     const char *desc;
     const char *deprecation_reason;
     bool is_default;
-    bool (*init)(MachineState *ms, GError **errp);    /* builds the board */
-    void (*done)(MachineState *ms);                   /* all devices of the command line exist: ACPI tables, boot */
+    bool (*init)(MachineState *ms, GError **errp); /* builds the board */
+    void (*done)(MachineState *ms); /* all devices of the command line exist: ACPI tables, boot */
     /* IRQs the devices ask for ... board-specific hooks */
     Object *(*get_hotplug_handler)(MachineState *ms, struct DeviceState *dev);
     unsigned max_cpus;
@@ -51,12 +52,12 @@ typedef struct MachineClass {
     const char *default_ram_id;
     const char *default_cpu_type;
     bool hotpluggable_cpus, numa_mem_supported, acpi;
-    bool no_accel;               /* none: boots nothing, needs no accelerator's CPUs */
+    bool no_accel; /* none: boots nothing, needs no accelerator's CPUs */
     bool smp_dies;
 } MachineClass;
 #define MACHINE_GET_CLASS(obj) ((MachineClass *)object_get_class(obj))
 
-extern MachineState *current_machine;    /* NULL before it exists */
+extern MachineState *current_machine; /* NULL before it exists */
 
 /* Description of CPU n of the machine: ids in the topology and the APIC id. */
 void machine_cpu_topo(const SMPConfig *smp, unsigned n, struct CPUTopoIds *ids, uint32_t *apic_id);
@@ -71,4 +72,7 @@ QEMUClockType rtc_clock_type(void);
 
 /* -boot, bootindex: name is the device's path for the firmware. */
 void add_boot_device_path(int32_t bootindex, struct DeviceState *dev, const char *suffix);
+/* The paths by bootindex, one a line, with the final NUL in *size; NULL if there are none.
+ * g_free(). */
+char *get_boot_devices_list(size_t *size);
 #endif

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What PC boards share: interrupt controllers, ISA devices, firmware image, and what is done when
+ * the machine is complete. */
+#include "hw/i386/pc.h"
+
+#include "chardev/char.h"
+#include "hw/acpi/tables.h"
+#include "hw/intc/i8259.h"
+#include "hw/intc/ioapic.h"
+#include "hw/rtc/mc146818.h"
+#include "hw/timer/i8254.h"
+#include "qemu/log.h"
+#include "system/accel.h"
+#include "system/kvm.h"
+#include "system/runstate.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#define DEFAULT_FIRMWARE "/usr/share/seabios/bios-256k.bin"
+#define FIRMWARE_MAX (16 * MiB)
+#define ISA_BIOS_MAX (128 * KiB)
+
+/* --- interrupts
+ * ------------------------------------------------------------------------------------------ */
+
+static DeviceState *board_device(const char *type, Object *parent, const char *name, GError **errp)
+{
+    DeviceState *dev = qdev_new(type);
+
+    if ((parent && !object_property_add_child(parent, name, OBJECT(dev), errp)) ||
+        !qdev_realize_and_unref(dev, BUS(sysbus_get_default()), errp)) {
+        return NULL;
+    }
+    return dev;
+}
+
+bool pc_interrupts_init(PCMachineState *pc, Object *owner, GError **errp)
+{
+    bool in_kernel = kvm_irqchip_in_kernel();
+    DeviceState *pic = NULL, *pit;
+    DeviceState *ioapic =
+        board_device(in_kernel ? TYPE_KVM_IOAPIC : TYPE_IOAPIC, owner, "ioapic", errp);
+
+    if (!ioapic) {
+        return false;
+    }
+    if (!in_kernel) {
+        sysbus_mmio_map(SYS_BUS_DEVICE(ioapic), 0, IOAPIC_DEFAULT_ADDRESS);
+        pic = board_device(TYPE_I8259, NULL, NULL, errp);
+        if (!pic) {
+            return false;
+        }
+    }
+    gsi_init(&pc->gsi, ioapic, pic);
+    pit = board_device(in_kernel ? TYPE_KVM_PIT : TYPE_PIT, NULL, NULL, errp);
+    if (!pit) {
+        return false;
+    }
+    if (!in_kernel) {
+        qdev_connect_gpio_out(pit, 0, pc->gsi.line[0]);
+    }
+    return true;
+}
+
+/* --- ISA devices
+ * ------------------------------------------------------------------------------------------ */
+
+static bool add_serials(BusState *isa, GError **errp)
+{
+    for (int n = 0; n < 4; n++) {
+        DeviceState *dev;
+
+        if (!serial_hd(n)) {
+            continue;
+        }
+        dev = qdev_new("isa-serial");
+        if (!object_property_set_uint(OBJECT(dev), "index", n, errp) ||
+            !object_property_set_str(OBJECT(dev), "chardev", qemu_chr_label(serial_hd(n)), errp) ||
+            !qdev_realize_and_unref(dev, isa, errp)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Memory sizes and the number of processors, where firmware and old software look for them. */
+static void fill_cmos(PCMachineState *pc)
+{
+    ISADevice *rtc = pc->rtc;
+    uint64_t above_1m = MIN(pc->ram_below_4g - 1 * MiB, UINT64_C(65535) * 1024) / 1024;
+    uint64_t above_16m =
+        pc->ram_below_4g > 16 * MiB ? MIN((pc->ram_below_4g - 16 * MiB) / 65536, 65535) : 0;
+    uint64_t above_4g = pc->ram_above_4g / 65536;
+
+    rtc_set_cmos(rtc, 0x14, 0x02); /* a coprocessor */
+    rtc_set_cmos(rtc, 0x15, 640 & 0xff);
+    rtc_set_cmos(rtc, 0x16, 640 >> 8);
+    rtc_set_cmos(rtc, 0x17, above_1m);
+    rtc_set_cmos(rtc, 0x18, above_1m >> 8);
+    rtc_set_cmos(rtc, 0x30, above_1m);
+    rtc_set_cmos(rtc, 0x31, above_1m >> 8);
+    rtc_set_cmos(rtc, 0x34, above_16m);
+    rtc_set_cmos(rtc, 0x35, above_16m >> 8);
+    for (unsigned n = 0; n < 3; n++) {
+        rtc_set_cmos(rtc, 0x5b + n, above_4g >> (8 * n));
+    }
+    rtc_set_cmos(rtc, 0x5f, MACHINE(pc)->smp.cpus - 1);
+    rtc_set_cmos(rtc, 0x38, 0x30); /* boot order: disk, then CD, then network */
+    rtc_set_cmos(rtc, 0x3d, 0x32);
+}
+
+static bool board_fw_cfg(PCMachineState *pc, GError **errp)
+{
+    MachineState *ms = MACHINE(pc);
+    unsigned n;
+    g_autofree E820Entry *e820 = pc_e820(pc, &n);
+
+    pc->fw_cfg = fw_cfg_create(OBJECT(pc), errp);
+    if (!pc->fw_cfg) {
+        return false;
+    }
+    fw_cfg_add_i64(pc->fw_cfg, FW_CFG_RAM_SIZE, ms->ram_size);
+    fw_cfg_add_i16(pc->fw_cfg, FW_CFG_NB_CPUS, ms->smp.cpus);
+    fw_cfg_add_i16(pc->fw_cfg, FW_CFG_MAX_CPUS, ms->smp.max_cpus);
+    fw_cfg_add_i16(pc->fw_cfg, FW_CFG_NOGRAPHIC, !ms->graphics);
+    fw_cfg_add_i16(pc->fw_cfg, FW_CFG_BOOT_DEVICE, 'c');
+    fw_cfg_add_i32(pc->fw_cfg, FW_CFG_IRQ0_OVERRIDE, 1);
+    return fw_cfg_add_file(pc->fw_cfg, "etc/e820", e820, n * sizeof(*e820), false, errp);
+}
+
+bool pc_isa_init(PCMachineState *pc, GError **errp)
+{
+    BusState *isa = BUS(pc->lpc->isa);
+    DeviceState *rtc = qdev_new(TYPE_MC146818_RTC), *port92 = qdev_new("port92");
+    bool ok;
+
+    ok = object_property_add_child(OBJECT(pc), "rtc", OBJECT(rtc), errp) &&
+         qdev_realize(rtc, isa, errp);
+    pc->rtc = ISA_DEVICE(rtc);
+    object_unref(rtc);
+    ok = qdev_realize_and_unref(port92, isa, ok ? errp : NULL) && ok;
+    if (ok && pc->i8042) {
+        ok = qdev_realize_and_unref(qdev_new("i8042-reset"), isa, errp);
+    }
+    if (!ok || !add_serials(isa, errp) || !board_fw_cfg(pc, errp)) {
+        return false;
+    }
+    fill_cmos(pc);
+    return true;
+}
+
+/* --- firmware
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static bool load_firmware(PCMachineState *pc, const char *name, GError **errp)
+{
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    uint64_t low;
+    bool ok;
+
+    if (fd < 0) {
+        error_setg_errno(errp, errno, "-bios %s cannot be opened", name);
+        return false;
+    }
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= 0 || st.st_size % (64 * KiB) ||
+        st.st_size > FIRMWARE_MAX) {
+        error_setg(errp, "-bios %s: a firmware image is a multiple of 64 KiB, up to 16 MiB", name);
+        close(fd);
+        return false;
+    }
+    ok = memory_region_init_rom(&pc->bios, OBJECT(pc), "pc.bios", st.st_size, errp) &&
+         boot_read(fd, name, memory_region_get_ram_ptr(&pc->bios), 0, st.st_size, errp);
+    close(fd);
+    if (!ok) {
+        return false;
+    }
+    memory_region_add_subregion(&pc->pci_mem, PC_4G - st.st_size, &pc->bios);
+    /* The processor starts at the top of 4 GiB; the end of the image shows up below 1 MiB, too. */
+    low = MIN((uint64_t)st.st_size, (uint64_t)ISA_BIOS_MAX);
+    memory_region_init_alias(&pc->isa_bios, OBJECT(pc), "isa-bios", &pc->bios, st.st_size - low,
+                             low);
+    memory_region_add_subregion_overlap(&pc->pci_mem, 0x100000 - low, &pc->isa_bios, 1);
+    return true;
+}
+
+bool pc_firmware_init(PCMachineState *pc, GError **errp)
+{
+    MachineState *ms = MACHINE(pc);
+
+    if (ms->firmware) {
+        pc->firmware_path = g_strdup(ms->firmware);
+        return load_firmware(pc, ms->firmware, errp);
+    }
+    if (ms->kernel_filename) {
+        return true; /* started directly */
+    }
+    if (access(DEFAULT_FIRMWARE, R_OK) == 0) {
+        pc->firmware_path = g_strdup(DEFAULT_FIRMWARE);
+        return load_firmware(pc, DEFAULT_FIRMWARE, errp);
+    }
+    if (qtest_enabled()) {
+        return true; /* nothing runs: nobody misses it */
+    }
+    error_setg(errp,
+               "no firmware: %s is missing (Debian package seabios); install it, or give -bios "
+               "FILE or -kernel FILE",
+               DEFAULT_FIRMWARE);
+    return false;
+}
+
+/* --- the complete machine
+ * ---------------------------------------------------------------------------------------- */
+
+static bool export_acpi(PCMachineState *pc, const AcpiTables *t, GError **errp)
+{
+    uint8_t rsdp[ACPI_RSDP_SIZE];
+    GByteArray *script = acpi_loader_script(t);
+    bool ok;
+
+    acpi_rsdp(t, 0, rsdp);
+    ok = fw_cfg_add_file(pc->fw_cfg, "etc/acpi/tables", t->blob->data, t->blob->len, false, errp) &&
+         fw_cfg_add_file(pc->fw_cfg, "etc/acpi/rsdp", rsdp, sizeof(rsdp), false, errp) &&
+         fw_cfg_add_file(pc->fw_cfg, "etc/table-loader", script->data, script->len, false, errp);
+    g_byte_array_unref(script);
+    return ok;
+}
+
+static bool plan_direct_start(PCMachineState *pc, AcpiTables *tables, GError **errp)
+{
+    MachineState *ms = MACHINE(pc);
+    unsigned n;
+    g_autofree E820Entry *e820 = pc_e820(pc, &n);
+    uint8_t rsdp[ACPI_RSDP_SIZE];
+    BootEnv env = {
+        .ram = memory_region_get_ram_ptr(ms->ram),
+        .ram_low = pc->ram_below_4g,
+        .kernel = ms->kernel_filename,
+        .initrd = ms->initrd_filename,
+        .cmdline = ms->kernel_cmdline,
+        .e820 = e820,
+        .n_e820 = n,
+        .rsdp = tables ? BOOT_RSDP : 0,
+    };
+
+    pc->boot = boot_plan_new(&env, errp);
+    if (!pc->boot) {
+        return false;
+    }
+    if (tables) {
+        if (tables->blob->len > BOOT_ACPI_SIZE) {
+            error_setg(
+                errp,
+                "ACPI tables of %u bytes do not fit below 1 MiB: use fewer processors or -bios",
+                tables->blob->len);
+            return false;
+        }
+        acpi_tables_relocate(tables, BOOT_ACPI_TABLES);
+        acpi_rsdp(tables, BOOT_ACPI_TABLES, rsdp);
+        boot_add_data(pc->boot, BOOT_ACPI_TABLES, tables->blob->data, tables->blob->len);
+        boot_add_data(pc->boot, BOOT_RSDP, rsdp, sizeof(rsdp));
+    }
+    return true;
+}
+
+/* After every device has been reset, before the processors are: what firmware would have done, and
+ * the kernel. */
+static void direct_start(void *opaque)
+{
+    PCMachineState *pc = opaque;
+    MachineState *ms = MACHINE(pc);
+    g_autoptr(GError) err = NULL;
+
+    mch_firmware_setup(pc->mch);
+    ich9_firmware_setup(pc->lpc);
+    if (!boot_plan_load(pc->boot, memory_region_get_ram_ptr(ms->ram), &err)) {
+        error_report("%s", err->message);
+        qemu_system_shutdown_request(SHUTDOWN_CAUSE_HOST_ERROR);
+        return;
+    }
+    memory_region_set_dirty(ms->ram, 0, pc->ram_below_4g);
+    if (cpu_first()) {
+        x86_cpu_set_boot_regs(cpu_first(), &pc->boot->regs);
+    }
+}
+
+/* Firmware that starts kernels itself finds them here. */
+static bool export_kernel(PCMachineState *pc, GError **errp)
+{
+    MachineState *ms = MACHINE(pc);
+    const char *cmdline = ms->kernel_cmdline ? ms->kernel_cmdline : "";
+    g_autofree char *kernel = NULL, *initrd = NULL;
+    gsize size, setup;
+
+    if (!ms->kernel_filename) {
+        return true;
+    }
+    if (!g_file_get_contents(ms->kernel_filename, &kernel, &size, errp)) {
+        return false;
+    }
+    if (!boot_is_bzimage((uint8_t *)kernel, size)) {
+        error_setg(errp, "-kernel %s with -bios: only a bzImage can be handed to firmware",
+                   ms->kernel_filename);
+        return false;
+    }
+    setup = MIN((((uint8_t)kernel[0x1f1] ? (uint8_t)kernel[0x1f1] : 4) + 1) * 512u, size);
+    fw_cfg_add_i32(pc->fw_cfg, FW_CFG_SETUP_ADDR, 0x10000);
+    fw_cfg_add_i32(pc->fw_cfg, FW_CFG_SETUP_SIZE, setup);
+    fw_cfg_add_bytes(pc->fw_cfg, FW_CFG_SETUP_DATA, kernel, setup);
+    fw_cfg_add_i32(pc->fw_cfg, FW_CFG_KERNEL_ADDR, 0x100000);
+    fw_cfg_add_i32(pc->fw_cfg, FW_CFG_KERNEL_SIZE, size - setup);
+    fw_cfg_add_bytes(pc->fw_cfg, FW_CFG_KERNEL_DATA, kernel + setup, size - setup);
+    fw_cfg_add_i32(pc->fw_cfg, FW_CFG_CMDLINE_ADDR, BOOT_CMDLINE);
+    fw_cfg_add_i32(pc->fw_cfg, FW_CFG_CMDLINE_SIZE, strlen(cmdline) + 1);
+    fw_cfg_add_string(pc->fw_cfg, FW_CFG_CMDLINE_DATA, cmdline);
+    if (ms->initrd_filename) {
+        if (!g_file_get_contents(ms->initrd_filename, &initrd, &size, errp)) {
+            return false;
+        }
+        fw_cfg_add_i32(pc->fw_cfg, FW_CFG_INITRD_ADDR,
+                       ALIGN_DOWN(pc->ram_below_4g - MIN(size, pc->ram_below_4g), 4096));
+        fw_cfg_add_i32(pc->fw_cfg, FW_CFG_INITRD_SIZE, size);
+        fw_cfg_add_bytes(pc->fw_cfg, FW_CFG_INITRD_DATA, initrd, size);
+    }
+    return true;
+}
+
+static bool machine_complete(PCMachineState *pc, GError **errp)
+{
+    AcpiTables *tables = pc->acpi == ON_OFF_AUTO_OFF ? NULL : acpi_tables_build(pc);
+    g_autofree char *order = NULL;
+    size_t order_size = 0;
+    bool ok = !tables || export_acpi(pc, tables, errp);
+
+    order = get_boot_devices_list(&order_size);
+    ok = ok && (!order || fw_cfg_add_file(pc->fw_cfg, "bootorder", order, order_size, false, errp));
+    if (ok && MACHINE(pc)->kernel_filename && !pc->firmware_path) {
+        ok = plan_direct_start(pc, tables, errp);
+    } else if (ok && pc->firmware_path) {
+        ok = export_kernel(pc, errp);
+    }
+    acpi_tables_free(tables);
+    if (ok && pc->boot) {
+        qemu_register_reset(direct_start, pc);
+    }
+    return ok;
+}
+
+void pc_machine_done(MachineState *ms)
+{
+    g_autoptr(GError) err = NULL;
+
+    if (!machine_complete(PC_MACHINE(ms), &err)) {
+        error_report("%s", err->message);
+        exit(1);
+    }
+}
+
+/* --- type
+ * --------------------------------------------------------------------------------------------------------
+ */
+
+/* A part of the board that this build does not have may only be switched off. */
+static bool set_absent(Object *obj, const ObjectProperty *prop, json_object *value, GError **errp)
+{
+    bool on = false;
+
+    if (json_object_is_type(value, json_type_string)) {
+        const char *text = json_object_get_string(value);
+
+        if (!strcmp(text, "auto")) {
+            return true;
+        }
+        on = !strcmp(text, "on") || !strcmp(text, "yes") || !strcmp(text, "true") ||
+             !strcmp(text, "y");
+    } else {
+        on = json_object_get_boolean(value);
+    }
+    if (on) {
+        error_setg(errp, "-machine %s=on: the %s is not built in; use %s=off", prop->name,
+                   (const char *)prop->opaque, prop->name);
+        return false;
+    }
+    return true;
+}
+
+static json_object *get_absent(Object *obj, const ObjectProperty *prop, GError **errp)
+{
+    return !strcmp(prop->type, "bool") ? json_object_new_boolean(false)
+                                       : json_object_new_string("off");
+}
+
+#define ABSENT(n, t, what) \
+    { \
+        .name = n, .type = t, .kind = PROP_CUSTOM, .get = get_absent, .set = set_absent, \
+        .opaque = what, .help = "the " what ": not built in, can only be off" \
+    }
+
+static const ObjectProperty pc_props[] = {
+    ABSENT("hpet", "bool", "high precision event timer"),
+    ABSENT("smbus", "bool", "SMBus controller"),
+    ABSENT("sata", "bool", "SATA controller"),
+    ABSENT("vmport", "OnOffAuto", "VMware port"),
+    ABSENT("smm", "OnOffAuto", "system management mode"),
+    DEFINE_PROP_BOOL("i8042", PCMachineState, i8042, true,
+                     "Keyboard controller's reset and A20 commands"),
+    DEFINE_PROP_ON_OFF_AUTO("acpi", PCMachineState, acpi, ON_OFF_AUTO_AUTO, "ACPI tables"),
+};
+
+static void pc_machine_class_init(ObjectClass *klass, const void *data)
+{
+    MachineClass *mc = (MachineClass *)klass;
+
+    mc->done = pc_machine_done;
+    mc->default_ram_id = "pc.ram";
+    mc->default_cpu_type = X86_CPU_TYPE_NAME("max");
+    mc->max_cpus = 288;
+    mc->smp_dies = true;
+    mc->acpi = true;
+    object_class_add_property_table(klass, pc_props);
+}
+
+static const TypeInfo pc_machine_info = {
+    .name = TYPE_PC_MACHINE,
+    .parent = TYPE_MACHINE,
+    .instance_size = sizeof(PCMachineState),
+    .abstract = true,
+    .class_init = pc_machine_class_init,
+};
+QOM_TYPE(pc_machine_info);
