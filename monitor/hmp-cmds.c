@@ -127,6 +127,13 @@ static void hmp_info_iothreads(Monitor *mon, const HmpArgs *args)
 }
 HMP_INFO(hmp_info_iothreads, "iothreads", "", "show the IOThreads", hmp_info_iothreads, 0, 0);
 
+static void hmp_info_lock_contention(Monitor *mon, const HmpArgs *args)
+{
+    monitor_printf(mon, "contended lock acquisitions: %" PRIu64 "\n", qemu_lock_contention());
+}
+HMP_INFO(hmp_info_lock_contention, "lock-contention", "",
+         "show how often a thread had to wait for a lock since start", hmp_info_lock_contention, 0, 0);
+
 static void hmp_info_qtree(Monitor *mon, const HmpArgs *args)
 {
     print_string(mon, qdev_print_qtree());

@@ -162,7 +162,7 @@ void ioregion_set_home(MemoryRegion *mr, AioContext *ctx, unsigned flags)
 
 bool ioregion_set_ioregionfd(MemoryRegion *mr, IoRegionFd *ior, unsigned flags, GError **errp)
 {
-    IoChannel *ch = ior->channel;
+    IoChannel *ch = ioregionfd_channel(ior);
     IoRegion *r;
 
     assert_main_loop();

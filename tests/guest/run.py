@@ -1,0 +1,212 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs a tiny guest on the host's KVM in each of its variants and passes its TAP lines on.
+
+    run.py QEMU IMAGE NAME
+
+A variant is a way to serve the same devices: directly, from an IOThread by a ring or a socket pair, with the
+interrupt controllers in the kernel or split.  The guest must see no difference.
+"""
+
+import fcntl
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+KVM_CREATE_VM = 0xAE01
+LIMIT = 60
+SCALING_CPUS = 16
+
+LINE = re.compile(r'^(not ok|ok) (\d+) - (.*)$')
+
+
+class Tap:
+    """Renumbers the lines of several guests into one stream."""
+
+    def __init__(self):
+        self.n = 0
+        self.bad = 0
+
+    def result(self, ok, name):
+        self.n += 1
+        self.bad += not ok
+        print(f'{"ok" if ok else "not ok"} {self.n} - {name}', flush=True)
+
+    def note(self, text):
+        for line in text.splitlines():
+            print(f'# {line}', flush=True)
+
+
+def kvm_problem():
+    """Why KVM cannot be used here, or None."""
+    try:
+        fd = os.open('/dev/kvm', os.O_RDWR | os.O_CLOEXEC)
+        os.close(fcntl.ioctl(fd, KVM_CREATE_VM, 0))
+        os.close(fd)
+    except OSError as e:
+        return f'/dev/kvm: {e.strerror}'
+    return None
+
+
+def moved(transport, posted=True):
+    """Options that move both regions of the test device to an IOThread."""
+    common = f'iothread=iot0,device=td0,transport={transport},posted-writes={"on" if posted else "off"}'
+    return ['-object', 'iothread,id=iot0',
+            '-object', f'ioregionfd,id=ior0,region=pc-testdev-iomem,{common}',
+            '-object', f'ioregionfd,id=ior1,region=pc-testdev-ioport,{common}']
+
+
+SPLIT = ['-accel', 'kvm,kernel-irqchip=split']
+ON = ['-accel', 'kvm,kernel-irqchip=on']
+DIRECT = [('irqchip in the kernel', ON), ('split irqchip', SPLIT)]
+MOVED = [('IOThread, ring', ON + moved('ring')),
+         ('IOThread, socket', ON + moved('socket')),
+         ('IOThread, ring, no posted writes', ON + moved('ring', False)),
+         ('IOThread, ring, split irqchip', SPLIT + moved('ring'))]
+VARIANTS = {'access': DIRECT + MOVED, 'smp': DIRECT + MOVED, 'irq': DIRECT, 'reset': DIRECT}
+
+
+def command(qemu, image, options, cpus=2):
+    return [qemu, '-nodefaults', '-no-user-config', '-display', 'none', '-machine', 'q35', '-m', '16',
+            '-smp', str(cpus), '-bios', image, '-serial', 'stdio',
+            '-device', 'isa-debug-exit,iobase=0xf4,iosize=4', *options]
+
+
+def read_guest(tap, variant, text):
+    """Passes a guest's lines on; returns whether all that its plan promised came."""
+    planned, seen = None, 0
+    for line in text.splitlines():
+        line = line.strip()
+        found = LINE.match(line)
+        if found:
+            seen += 1
+            tap.result(found[1] == 'ok', f'{variant}: {found[3]}')
+        elif line.startswith('1..'):
+            planned = int(line[3:]) if planned is None else -1  # twice: it restarted unasked
+        elif line.startswith('#'):
+            tap.note(f'{variant}: {line[1:].strip()}')
+    return planned == seen
+
+
+def run_variant(tap, qemu, image, variant, options):
+    args = command(qemu, image, ['-device', 'pc-testdev,id=td0', *options])
+    try:
+        done = subprocess.run(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=LIMIT, check=False)
+        out, err, status = done.stdout, done.stderr, done.returncode
+    except subprocess.TimeoutExpired as e:
+        out, err, status = e.stdout or b'', e.stderr or b'', f'none after {LIMIT} s'
+    complete = read_guest(tap, variant, out.decode(errors='replace'))
+    tap.result(complete and status == 1, f'{variant}: the guest runs to its end')
+    if not complete or status != 1:
+        tap.note(f'exit status {status}, command {" ".join(args)}')
+        tap.note(err.decode(errors='replace'))
+
+
+class Qmp:
+    def __init__(self, path):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(LIMIT)
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                self.sock.connect(path)
+                break
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+        self.file = self.sock.makefile('rw')
+        self.read()
+        self.call('qmp_capabilities')
+
+    def read(self):
+        line = self.file.readline()
+        if not line:
+            raise EOFError('the emulator closed its monitor')
+        return json.loads(line)
+
+    def call(self, name, **arguments):
+        self.file.write(json.dumps({'execute': name, 'arguments': arguments}) + '\n')
+        self.file.flush()
+        while True:
+            reply = self.read()
+            if 'event' not in reply:
+                return reply['return']
+
+    def wait_event(self, name):
+        while self.read().get('event') != name:
+            pass
+
+    def contention(self):
+        text = self.call('human-monitor-command', **{'command-line': 'info lock-contention'})
+        return int(re.search(r'\d+', text)[0])
+
+
+def run_scaling(tap, qemu, image, variant, options, cpus):
+    """The counter of contended locks before and after the guest's work."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, 'qmp')
+        out = open(os.path.join(folder, 'serial'), 'w+', encoding='utf-8')
+        devices = [x for i in range(cpus) for x in
+                   ('-device', f'pci-testdev,id=t{i},addr=0x{4 + i // 8:x}.{i % 8},multifunction=on')]
+        args = command(qemu, image, [*devices, *options, '-S', '-no-shutdown',
+                                     '-qmp', f'unix:{path},server=on,wait=off'], cpus)
+        vm = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE)
+        error = None
+        try:
+            qmp = Qmp(path)
+            before = qmp.contention()
+            qmp.call('cont')
+            qmp.wait_event('SHUTDOWN')
+            after = qmp.contention()
+            qmp.call('quit')
+            vm.wait(10)
+        except (OSError, EOFError, KeyError, TypeError, subprocess.TimeoutExpired) as e:
+            error = repr(e)
+        vm.kill()
+        err = vm.communicate()[1].decode(errors='replace')
+        out.seek(0)
+        complete = read_guest(tap, variant, out.read())
+        tap.result(complete and error is None, f'{variant}: the guest runs to its end')
+        if error:
+            tap.note(f'{error}\ncommand {" ".join(args)}\n{err}')
+            return
+        tap.result(after == before, f'{variant}: no lock is contended')
+        if after != before:
+            tap.note(f'{after - before} contended acquisitions')
+
+
+def scaling_moved(cpus):
+    options = ['-object', 'iothread,id=iot0', '-object', 'iothread,id=iot1']
+    for i in range(cpus):
+        options += ['-object', f'ioregionfd,id=ior{i},iothread=iot{i % 2},device=t{i},region=0']
+    return options
+
+
+def main():
+    qemu, image, name = sys.argv[1:4]
+    problem = kvm_problem()
+    tap = Tap()
+    if problem:
+        print(f'1..0 # SKIP {problem}')
+        return 0
+    if name == 'scaling':
+        for cpus in (1, SCALING_CPUS):
+            run_scaling(tap, qemu, image, f'{cpus} vCPUs, direct', ON, cpus)
+        run_scaling(tap, qemu, image, f'{SCALING_CPUS} vCPUs, two IOThreads',
+                    ON + scaling_moved(SCALING_CPUS), SCALING_CPUS)
+    else:
+        for variant, options in VARIANTS[name]:
+            run_variant(tap, qemu, image, variant, options)
+    print(f'1..{tap.n}')
+    return 1 if tap.bad else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
