@@ -105,8 +105,9 @@ typedef struct IoRegionInfo {
     char *owner;               /* canonical path of its device, or NULL */
     const char *channel;       /* object id, or the context's name */
     bool user_object;          /* channel is an -object ioregionfd */
-    const char *home;          /* context's name; "external" for another process */
-    const char *engine, *transport;
+    const char *home;          /* context's name; NULL: another process */
+    IoRegionEngine engine;
+    IoRegionTransport transport;
     bool posted_writes, pio;
     uint64_t size;
     uint64_t reads, writes;    /* answered commands that the home carried out */
@@ -120,7 +121,8 @@ typedef struct IoRegionInfo {
 typedef struct IoRegionChannelInfo {
     const char *name;
     bool user_object;
-    const char *home, *transport;
+    const char *home;          /* as above */
+    IoRegionTransport transport;
     bool posted_writes;
     unsigned regions;
     uint64_t kicks;            /* times that a producer had to wake the home */
