@@ -93,7 +93,7 @@ def measure_access(emulator, guest, folder):
 def measure_requests(emulator, variant, lab, disk, image, folder):
     say(f'{emulator.name}: requests on {disk}, {variant}')
     where = {'measure': 'requests', 'emulator': emulator.name, 'variant': variant, 'disk': disk}
-    append = f'console=ttyS0 panic=-1 quiet loglevel=4 lab.job=bench lab.args={disk},{REQUESTS[disk]}'
+    append = f'{images.GUEST_APPEND} lab.job=bench lab.args={disk},{REQUESTS[disk]}'
     try:
         with Vm(emulator.path, folder / f'requests-{emulator.name}-{variant}-{disk}', emulator.machine() +
                 ['-kernel', str(lab['vmlinuz']), '-initrd', str(lab['guest']), '-append', append] +

@@ -40,7 +40,7 @@ class Lab:
         return seconds * self.slow
 
     def machine(self, job, arguments=(), cpus=1, memory=256):
-        append = f'console=ttyS0 panic=-1 quiet loglevel=4 lab.job={job}'
+        append = f'{images.GUEST_APPEND} lab.job={job}'
         if arguments:
             append += ' lab.args=' + ','.join(str(argument) for argument in arguments)
         return ['-machine', 'q35', '-accel', 'kvm', '-cpu', 'host', '-smp', str(cpus), '-m', str(memory), '-nodefaults',

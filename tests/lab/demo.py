@@ -42,7 +42,7 @@ def command_line(emulator, lab, image):
             '-drive', f'file={image},if=none,id=d0,format=raw',
             '-device', 'nvme,drive=d0,serial=demo,ioregionfd=ior0',
             '-kernel', str(vmlinuz), '-initrd', str(lab / 'guest.cpio'),
-            '-append', 'console=ttyS0 panic=-1 quiet loglevel=4 lab.job=demo', '-no-reboot', '-no-shutdown']
+            '-append', f'{images.GUEST_APPEND} lab.job=demo', '-no-reboot', '-no-shutdown']
 
 
 def run_guest(emulator, lab, image, folder, slow):
@@ -139,7 +139,7 @@ def main():
             say('no KVM for Linux guests on this machine: booting level 1, an emulated machine with a KVM')
             command = ['/usr/bin/python3', str(HERE / 'demo.py'), '--emulator', str(emulator), '--lab', str(made.lab)]
             result = level1.run(made, f'cp {shlex.quote(str(image))} "$OUT/disk.img"\n{shlex.join(command)} --inside "$OUT"',
-                                folder, 300, say, needs=[HERE, emulator], on_line=lambda line: print('  ' + line, flush=True))
+                                folder, 600, say, needs=[HERE, emulator], on_line=lambda line: print('  ' + line, flush=True))
             if result.status != 0:
                 raise VmError(f'level 1 ended with status {result.status}; its logs are in {folder}')
             if result.trouble:

@@ -31,7 +31,7 @@ def main():
     parser.add_argument('--soak', action='store_true', help='longer loads')
     parser.add_argument('--peer', action='store_true', help='the emulator is not ours: plain nvme device')
     parser.add_argument('--emulator', type=pathlib.Path, help='another emulator to test [BUILD/qemu-system-x86_64]')
-    parser.add_argument('--limit', type=int, help='seconds for everything [900, with --soak 7200]')
+    parser.add_argument('--limit', type=int, help='seconds for everything [1800, with --soak 7200]')
     parser.add_argument('--cpus', type=int, default=2, help='CPUs of level 1')
     parser.add_argument('cases', nargs='*', help='names of cases; all when none is given')
     options = parser.parse_args()
@@ -54,7 +54,7 @@ def main():
         return subprocess.run(command + ['--folder', str(folder)] + options.cases, check=False,
                               stdin=subprocess.DEVNULL).returncode
     say('no KVM for Linux guests on this machine: the guests run in level 1')
-    limit = options.limit or (7200 if options.soak else 900)
+    limit = options.limit or (7200 if options.soak else 1800)
     passed = failed = 0
 
     def on_line(line):
