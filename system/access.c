@@ -251,19 +251,23 @@ void *address_space_map_ram(AddressSpace *as, hwaddr addr, hwaddr *len, bool is_
 void *ram_cache_lookup_slow(RamCache *c, AddressSpace *as, hwaddr addr, hwaddr len, bool is_write)
 {
     ram_cache_clear(c);
+    /* Before the view: if it is replaced meanwhile, this mapping counts as old. */
     uint64_t generation = __atomic_load_n(&as->generation, __ATOMIC_ACQUIRE);
-    hwaddr got = len;
-    RAMBlock *block;
-    uint8_t *host = address_space_map_ram(as, addr, &got, is_write, &block);
-    if (!host) {
+    if (unlikely(!__atomic_load_n(&as->enabled, __ATOMIC_ACQUIRE))) {
         return NULL;
     }
-    if (got < len) {
-        ram_block_unpin(block);
+    RCU_READ_GUARD();
+    const FlatView *fv = rcu_load(&as->current_map);
+    const FlatRange *r = likely(fv) ? flatview_lookup(fv, addr, NULL) : NULL;
+    if (unlikely(!r || !r->host || (is_write && !r->writable) || len == 0 ||
+                 r->last - addr < len - 1)) {
         return NULL;
     }
-    *c = (RamCache){generation, host, addr, len, block, is_write};
-    return host;
+    ram_block_pin(r->block);
+    /* All of the range: one cache serves everything that a device keeps in one piece of RAM.  (A
+     * range of 2^64 bytes cannot be RAM.) */
+    *c = (RamCache){generation, r->host, r->start, r->last - r->start + 1, r->block, r->writable};
+    return r->host + (addr - r->start);
 }
 
 void ram_cache_clear(RamCache *c)

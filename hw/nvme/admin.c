@@ -2,8 +2,7 @@
 /* The admin command set (NVMe 1.4, section 5): queues, abort, and the way to the rest. At home. */
 #include "nvme.h"
 
-/* --- queues (5.3 to 5.6)
- * ---------------------------------------------------------------------------------- */
+/* --- queues (5.3 to 5.6) --------------------------------------------------------------------- */
 
 static uint16_t create_cq(NvmeRequest *req)
 {
@@ -55,8 +54,8 @@ static uint16_t create_sq(NvmeRequest *req)
     if (!(cmd->cdw11 & BIT(0)) || NVME_CC_IOSQES(n->cc) != 6) {
         return NVME_INVALID_FIELD | NVME_DNR;
     }
-    nvme_sq_new(n, id, cmd->dptr.prp1, size, n->cq[cqid]);
-    return NVME_SUCCESS;
+    return nvme_sq_new(n, id, cmd->dptr.prp1, size, n->cq[cqid]) ? NVME_SUCCESS
+                                                                 : NVME_INTERNAL_ERROR;
 }
 
 static uint16_t delete_sq(NvmeRequest *req)
@@ -86,8 +85,7 @@ static uint16_t delete_cq(NvmeRequest *req)
     return NVME_SUCCESS;
 }
 
-/* --- abort (5.1): what waits can be aborted; what the back end works on runs to its end
- * ----------------------- */
+/* --- abort (5.1): what waits can be aborted; what the back end works on runs to its end ------ */
 
 static uint16_t abort_command(NvmeRequest *req)
 {
@@ -101,9 +99,7 @@ static uint16_t abort_command(NvmeRequest *req)
     return NVME_SUCCESS;
 }
 
-/* --- dispatch
- * --------------------------------------------------------------------------------------------------
- */
+/* --- dispatch -------------------------------------------------------------------------------- */
 
 static uint16_t start(NvmeRequest *req, bool *later)
 {

@@ -48,10 +48,6 @@ void nvme_aer_event(NvmeCtrl *n, uint8_t type, uint8_t info, uint8_t log_page)
         n->aer_queued == MIN(n->params.aer_max_queued, G_N_ELEMENTS(n->aer_queue))) {
         return;
     }
-    if (type == NVME_AER_ERROR && !n->aer_outstanding && !n->aer_queued &&
-        n->params.aer_max_queued == 0) {
-        return;
-    }
     for (unsigned i = 0; i < n->aer_queued; i++) {
         if (n->aer_queue[i].type == type && n->aer_queue[i].info == info) {
             return; /* one of a kind waits already */
@@ -64,31 +60,34 @@ void nvme_aer_event(NvmeCtrl *n, uint8_t type, uint8_t info, uint8_t log_page)
     deliver(n);
 }
 
-typedef struct EventPost {
-    NvmeCtrl *n;
-    uint8_t type, info, log_page;
-} EventPost;
-
-static void event_at_home(void *opaque)
+/* A host can cause these as fast as it can write: a bit for each kind, and nothing is allocated. */
+void nvme_aer_event_post(NvmeCtrl *n, uint8_t type, uint8_t info)
 {
-    EventPost *p = opaque;
-
-    nvme_aer_event(p->n, p->type, p->info, p->log_page);
-    object_unref(p->n);
-    g_free(p);
+    __atomic_fetch_or(&n->event_bits, BIT(type * 8 + info), __ATOMIC_RELEASE);
+    aio_bh_schedule(n->event_bh);
 }
 
-void nvme_aer_event_post(NvmeCtrl *n, uint8_t type, uint8_t info, uint8_t log_page)
+void nvme_aer_posted(void *opaque)
 {
-    EventPost *p;
+    static const uint8_t log_page[] = {
+        [NVME_AER_ERROR] = NVME_LOG_ERROR,
+        [NVME_AER_SMART] = NVME_LOG_SMART,
+        [NVME_AER_NOTICE] = NVME_LOG_CHANGED_NS,
+    };
+    NvmeCtrl *n = opaque;
+    uint32_t bits = __atomic_exchange_n(&n->event_bits, 0, __ATOMIC_ACQUIRE);
 
-    if (aio_in_home(n->home)) {
-        nvme_aer_event(n, type, info, log_page);
-        return;
+    for (; bits; bits &= bits - 1) {
+        unsigned bit = (unsigned)__builtin_ctz(bits);
+
+        if (bit == NVME_AER_NOTICE * 8 + NVME_AER_NOTICE_NS_CHANGED) {
+            n->ns_changed = true;
+            if (!(n->feat_async_event & NVME_OAES_NS_CHANGED)) {
+                continue; /* the host did not ask for these (5.21.1.11) */
+            }
+        }
+        nvme_aer_event(n, bit / 8, bit % 8, log_page[bit / 8]);
     }
-    p = g_new(EventPost, 1);
-    *p = (EventPost){(NvmeCtrl *)object_ref(n), type, info, log_page};
-    aio_post(n->home, event_at_home, p);
 }
 
 void nvme_aer_rearm(NvmeCtrl *n, uint8_t log_page)

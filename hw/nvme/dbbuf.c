@@ -15,39 +15,26 @@ static uint64_t slot(uint64_t page, uint16_t qid, bool is_cq)
 }
 
 /* One 32-bit word in guest memory; false where there is no RAM. */
-static bool load32(NvmeCtrl *n, uint64_t addr, uint32_t *value)
+static bool load32(NvmeCtrl *n, NvmeRam *ram, uint64_t addr, uint32_t *value)
 {
-    hwaddr len = 4;
-    RAMBlock *block;
-    uint32_t *p =
-        address_space_map_ram(pci_get_address_space(PCI_DEVICE(n)), addr, &len, false, &block);
+    uint32_t *p = nvme_ram(n, ram, addr, 4, false, NULL);
 
-    if (!p || len < 4) {
-        if (p) {
-            ram_block_unpin(block);
-        }
+    if (!p) {
         return false;
     }
     *value = __atomic_load_n(p, __ATOMIC_ACQUIRE);
-    ram_block_unpin(block);
     return true;
 }
 
-static void store32(NvmeCtrl *n, uint64_t addr, uint32_t value)
+static void store32(NvmeCtrl *n, NvmeRam *ram, uint64_t addr, uint32_t value)
 {
-    hwaddr len = 4;
-    RAMBlock *block;
-    uint32_t *p =
-        address_space_map_ram(pci_get_address_space(PCI_DEVICE(n)), addr, &len, true, &block);
+    RamCache *cache;
+    uint32_t *p = nvme_ram(n, ram, addr, 4, true, &cache);
 
-    if (!p) {
-        return;
-    }
-    if (len >= 4) {
+    if (p) {
         __atomic_store_n(p, value, __ATOMIC_RELEASE);
-        ram_block_set_dirty(block, p, 4);
+        ram_block_set_dirty(cache->block, p, 4);
     }
-    ram_block_unpin(block);
 }
 
 uint32_t nvme_dbbuf_sq_tail(NvmeSq *sq, bool arm)
@@ -58,15 +45,15 @@ uint32_t nvme_dbbuf_sq_tail(NvmeSq *sq, bool arm)
     uint32_t tail;
 
     if (arm) {
-        store32(n, slot(eis, sq->id, false), sq->head);
+        store32(n, &sq->ram, slot(eis, sq->id, false), sq->head);
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
     }
-    if (!load32(n, slot(dbs, sq->id, false), &tail)) {
+    if (!load32(n, &sq->ram, slot(dbs, sq->id, false), &tail)) {
         return sq->head;
     }
     tail &= 0xffff;
     if (tail >= sq->size) {
-        nvme_aer_event_post(n, NVME_AER_ERROR, NVME_AER_INVALID_DB_VALUE, NVME_LOG_ERROR);
+        nvme_aer_event_post(n, NVME_AER_ERROR, NVME_AER_INVALID_DB_VALUE);
         return sq->head;
     }
     __atomic_store_n(&sq->tail, tail, __ATOMIC_RELEASE);
@@ -80,12 +67,21 @@ void nvme_dbbuf_cq_head(NvmeCq *cq, bool arm)
     uint64_t eis = __atomic_load_n(&n->dbbuf_eis, __ATOMIC_ACQUIRE);
     uint32_t head;
 
-    if (arm) {
-        store32(n, slot(eis, cq->id, true), cq->head);
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    }
-    if (load32(n, slot(dbs, cq->id, true), &head) && (head & 0xffff) < cq->size) {
-        cq->head = head & 0xffff;
+    /* The event index must be the head that we know, so each newer one is announced again.  A host
+     * that moves on all the time rings anyway. */
+    for (unsigned i = 0; i < 4; i++) {
+        if (arm) {
+            store32(n, &cq->ram, slot(eis, cq->id, true), cq->head);
+            __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        }
+        if (!load32(n, &cq->ram, slot(dbs, cq->id, true), &head) || (head & 0xffff) >= cq->size ||
+            (head & 0xffff) == cq->head) {
+            break;
+        }
+        __atomic_store_n(&cq->head, head & 0xffff, __ATOMIC_RELAXED);
+        if (!arm) {
+            break;
+        }
     }
 }
 
@@ -95,13 +91,12 @@ void nvme_dbbuf_note_mmio(NvmeCtrl *n, uint16_t qid, bool is_cq, uint32_t value)
 {
     uint64_t dbs = __atomic_load_n(&n->dbbuf_dbs, __ATOMIC_ACQUIRE);
 
-    if (dbs && qid == 0) {
-        store32(n, slot(dbs, qid, is_cq), value);
+    if (unlikely(dbs && qid == 0)) {
+        nvme_dma_write(n, slot(dbs, qid, is_cq), &value, sizeof(value));
     }
 }
 
-/* --- ioeventfd on the doorbells of I/O submission queues
- * ------------------------------------------------------ */
+/* --- ioeventfd on the doorbells of I/O submission queues ------------------------------------- */
 
 static void notifier_ready(void *opaque)
 {
@@ -200,12 +195,14 @@ void nvme_dbbuf_config(NvmeCtrl *n, NvmeRequest *req)
         if (n->sq[id] && id) {
             uint32_t tail = __atomic_load_n(&n->sq[id]->tail, __ATOMIC_ACQUIRE);
 
-            store32(n, slot(dbs, id, false), tail);
-            store32(n, slot(eis, id, false), tail);
+            nvme_dma_write(n, slot(dbs, id, false), &tail, sizeof(tail));
+            nvme_dma_write(n, slot(eis, id, false), &tail, sizeof(tail));
         }
         if (n->cq[id] && id) {
-            store32(n, slot(dbs, id, true), n->cq[id]->head);
-            store32(n, slot(eis, id, true), n->cq[id]->head);
+            uint32_t head = __atomic_load_n(&n->cq[id]->head, __ATOMIC_RELAXED);
+
+            nvme_dma_write(n, slot(dbs, id, true), &head, sizeof(head));
+            nvme_dma_write(n, slot(eis, id, true), &head, sizeof(head));
         }
     }
     __atomic_store_n(&n->dbbuf_eis, eis, __ATOMIC_RELEASE);

@@ -15,60 +15,89 @@ typedef struct Walk {
     uint8_t *copy; /* structure to copy; NULL: map */
 } Walk;
 
-static uint16_t map_piece(Walk *w, uint64_t addr, uint64_t len)
+/* Adds one piece of host memory, whose block the caller keeps from going away during the call. */
+static bool add_iov(NvmeData *d, uint32_t max_iov, RAMBlock *block, uint8_t *host, uint64_t len)
+{
+    struct iovec *last = &d->iov[d->niov - 1];
+    bool same_block = d->niov && d->block[d->niov - 1] == block;
+
+    if (same_block && (uint8_t *)last->iov_base + last->iov_len == host) {
+        last->iov_len += len;
+    } else if (d->niov == (int)max_iov) {
+        return false;
+    } else {
+        if (!same_block) {
+            ram_block_pin(block);
+        }
+        d->block[d->niov] = block;
+        d->iov[d->niov++] = (struct iovec){host, len};
+    }
+    d->len += len;
+    return true;
+}
+
+/* A piece that crosses the edge of a RAM range. */
+static uint16_t map_crossing(Walk *w, uint64_t addr, uint64_t len)
 {
     NvmeCtrl *n = w->req->sq->n;
-    NvmeData *d = &w->req->data;
 
     while (len) {
         hwaddr part = len;
         RAMBlock *block;
-        uint8_t *host = address_space_map_ram(pci_get_address_space(PCI_DEVICE(n)), addr, &part,
-                                              w->to_host, &block);
+        uint8_t *host =
+            address_space_map_ram(&PCI_DEVICE(n)->bus_master_as, addr, &part, w->to_host, &block);
+        bool added;
 
-        if (!host || !part) {
+        if (!host) {
             return NVME_DATA_TRANSFER_ERROR;
         }
-        if (d->niov && d->block[d->niov - 1] == block &&
-            (uint8_t *)d->iov[d->niov - 1].iov_base + d->iov[d->niov - 1].iov_len == host) {
-            d->iov[d->niov - 1].iov_len += part;
-            ram_block_unpin(block);
-        } else if (d->niov == (int)n->max_iov) {
-            ram_block_unpin(block);
+        added = add_iov(&w->req->data, n->max_iov, block, host, part);
+        ram_block_unpin(block);
+        if (!added) {
             return NVME_INVALID_SGL_COUNT | NVME_DNR;
-        } else {
-            d->block[d->niov] = block;
-            d->iov[d->niov++] = (struct iovec){host, part};
         }
-        d->len += part;
         addr += part;
         len -= part;
+        if (!addr && len) {
+            return NVME_DATA_TRANSFER_ERROR; /* ran over the end of all addresses */
+        }
     }
     return NVME_SUCCESS;
+}
+
+static uint16_t map_piece(Walk *w, uint64_t addr, uint64_t len)
+{
+    NvmeCtrl *n = w->req->sq->n;
+    RamCache *cache;
+    uint8_t *host = nvme_ram(n, &w->req->sq->ram, addr, len, w->to_host, &cache);
+
+    if (unlikely(!host)) {
+        return map_crossing(w, addr, len);
+    }
+    return add_iov(&w->req->data, n->max_iov, cache->block, host, len)
+               ? NVME_SUCCESS
+               : NVME_INVALID_SGL_COUNT | NVME_DNR;
 }
 
 static uint16_t walk_piece(Walk *w, uint64_t addr, uint64_t len)
 {
     NvmeCtrl *n = w->req->sq->n;
-    MemTxResult r;
+    bool ok;
 
     len = MIN(len, w->left);
     w->left -= len;
+    if (!len) {
+        return NVME_SUCCESS;
+    }
     if (!w->copy) {
         return map_piece(w, addr, len);
     }
-    if (w->to_host) {
-        r = pci_dma_write(PCI_DEVICE(n), addr, w->copy, len);
-    } else {
-        r = pci_dma_read(PCI_DEVICE(n), addr, w->copy, len);
-    }
+    ok = w->to_host ? nvme_dma_write(n, addr, w->copy, len) : nvme_dma_read(n, addr, w->copy, len);
     w->copy += len;
-    return r == MEMTX_OK ? NVME_SUCCESS : NVME_DATA_TRANSFER_ERROR;
+    return ok ? NVME_SUCCESS : NVME_DATA_TRANSFER_ERROR;
 }
 
-/* --- PRPs
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- PRPs ------------------------------------------------------------------------------------ */
 
 static uint16_t walk_prp_list(Walk *w, uint64_t list)
 {
@@ -84,7 +113,11 @@ static uint16_t walk_prp_list(Walk *w, uint64_t list)
         uint64_t wanted = DIV_ROUND_UP(w->left, page);
         uint64_t count = MIN(MIN(left_in_page, wanted), G_N_ELEMENTS(entries));
 
-        if (pci_dma_read(PCI_DEVICE(n), list, entries, count * 8) != MEMTX_OK) {
+        /* One copy: the host may change the list while it is looked at. */
+        const void *ram = nvme_ram(n, &w->req->sq->ram, list, count * 8, false, NULL);
+        if (likely(ram)) {
+            memcpy(entries, ram, count * 8);
+        } else if (!nvme_dma_read(n, list, entries, count * 8)) {
             return NVME_DATA_TRANSFER_ERROR;
         }
         for (uint64_t i = 0; i < count; i++) {
@@ -136,9 +169,7 @@ static uint16_t walk_prps(Walk *w)
     return walk_piece(w, prp2, n->page_size);
 }
 
-/* --- SGLs
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- SGLs ------------------------------------------------------------------------------------ */
 
 #define SGL_MAX_SEGMENTS 256 /* a hostile chain ends here */
 #define SGL_MAX_DESCRIPTORS 4096
@@ -198,8 +229,7 @@ static uint16_t walk_sgl_segment(Walk *w, const NvmeSglDescriptor *segment, Nvme
         if (i % G_N_ELEMENTS(d) == 0) {
             hwaddr bytes = MIN(count - i, G_N_ELEMENTS(d)) * sizeof(d[0]);
 
-            if (pci_dma_read(PCI_DEVICE(n), segment->addr + (hwaddr)i * sizeof(d[0]), d, bytes) !=
-                MEMTX_OK) {
+            if (!nvme_dma_read(n, segment->addr + (hwaddr)i * sizeof(d[0]), d, bytes)) {
                 return NVME_DATA_TRANSFER_ERROR;
             }
         }
@@ -244,9 +274,7 @@ static uint16_t walk_sgl(Walk *w)
     return status;
 }
 
-/* --- entry points
- * -----------------------------------------------------------------------------------------------
- */
+/* --- entry points ---------------------------------------------------------------------------- */
 
 static uint16_t walk(Walk *w)
 {
@@ -280,7 +308,9 @@ void nvme_data_unmap(NvmeRequest *req, bool written)
         if (written) {
             ram_block_set_dirty(d->block[i], d->iov[i].iov_base, d->iov[i].iov_len);
         }
-        ram_block_unpin(d->block[i]);
+        if (i + 1 == d->niov || d->block[i + 1] != d->block[i]) {
+            ram_block_unpin(d->block[i]);
+        }
     }
     d->niov = 0;
     d->len = 0;

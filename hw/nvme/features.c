@@ -29,9 +29,7 @@ void nvme_features_reset(NvmeCtrl *n)
     n->timestamp_set_ns = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
 }
 
-/* --- get
- * -------------------------------------------------------------------------------------------------
- */
+/* --- get ------------------------------------------------------------------------------------- */
 
 static uint32_t queue_limit(NvmeCtrl *n)
 {
@@ -153,9 +151,7 @@ uint16_t nvme_get_features(NvmeRequest *req)
     }
 }
 
-/* --- set
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- set ------------------------------------------------------------------------------------- */
 
 static uint16_t set_temperature(NvmeCtrl *n, uint32_t dw11)
 {
@@ -284,6 +280,9 @@ uint16_t nvme_set_features(NvmeRequest *req)
     }
     if (req->cmd.cdw10 & BIT(31)) {
         return NVME_FEATURE_NOT_SAVEABLE | NVME_DNR;
+    }
+    if (req->cmd.nsid && req->cmd.nsid != NVME_NSID_ALL && fid != NVME_FEAT_ERROR_RECOVERY) {
+        return NVME_FEATURE_NOT_NS_SPECIFIC | NVME_DNR;
     }
     return set_value(req->sq->n, req, fid);
 }

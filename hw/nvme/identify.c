@@ -26,7 +26,7 @@ static uint16_t identify_controller(NvmeRequest *req)
     id->ieee[2] = 0x52;
     id->mdts = n->params.mdts;
     id->ver = NVME_VERSION;
-    id->oaes = 0;
+    id->oaes = NVME_OAES_NS_CHANGED;
     id->cntrltype = 1; /* I/O controller */
     id->oacs = n->params.dbbuf ? NVME_OACS_DBBUF : 0;
     id->acl = NVME_ABORT_LIMIT - 1;
@@ -61,14 +61,13 @@ static uint16_t identify_namespace(NvmeRequest *req)
     if (req->cmd.nsid == NVME_NSID_ALL || (req->cmd.nsid == 1 && n->conf.blk)) {
         if (req->cmd.nsid == 1) {
             id->nsze = id->ncap = id->nuse = blocks;
-            id->nsfeat =
-                1 << 2 |
-                1 << 4; /* deallocated-block errors are not reported; NPWG and friends are valid */
-            id->dlfeat =
-                1 | 1 << 3; /* deallocated blocks read as zeros; write zeroes may deallocate */
+            id->nsfeat = 1 << 4; /* NPWG and its relatives are valid */
+            /* Write Zeroes may deallocate.  What deallocated blocks read is not said: that depends
+             * on the image. */
+            id->dlfeat = 1 << 3;
+            id->nsattr = blk_is_read_only(n->conf.blk);
             id->npwg = id->npwa = id->npdg = id->npda =
                 MAX(1, n->conf.discard_granularity >> n->lba_shift) - 1;
-            id->nguid[0] = 0;
             memcpy(id->nguid, n->uuid, sizeof(id->nguid));
         }
         id->lbaf[0].ds = n->lba_shift;

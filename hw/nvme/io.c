@@ -51,11 +51,6 @@ static uint16_t status_of(NvmeRequest *req, int ret)
     }
 }
 
-static void add(uint64_t *counter, uint64_t v)
-{
-    __atomic_fetch_add(counter, v, __ATOMIC_RELAXED);
-}
-
 static bool is_read(const NvmeRequest *req)
 {
     return req->blk.op == BLK_READ;
@@ -69,7 +64,7 @@ static bool check_result(NvmeRequest *req, int ret)
     if (likely(ret >= 0)) {
         return true;
     }
-    add(&n->stats.media_errors, 1);
+    nvme_count(&req->sq->stats.media_errors, 1);
     switch (blk_error_action(n->conf.blk, is_read(req), -ret)) {
     case BLOCK_ERROR_ACTION_IGNORE:
         return true;
@@ -97,6 +92,21 @@ static void rw_done(BlkRequest *blk, int ret)
     }
 }
 
+/* The block layer sets the rest of the request. */
+static void prepare(NvmeRequest *req, BlkOp op, unsigned flags, uint64_t offset, uint64_t bytes,
+                    void (*complete)(BlkRequest *blk, int ret))
+{
+    BlkRequest *blk = &req->blk;
+
+    blk->op = op;
+    blk->flags = flags;
+    blk->offset = offset;
+    blk->bytes = bytes;
+    blk->iov = NULL;
+    blk->niov = 0;
+    blk->complete = complete;
+}
+
 static void submit(NvmeRequest *req)
 {
     req->parked = false;
@@ -105,7 +115,7 @@ static void submit(NvmeRequest *req)
 
 void nvme_io_resume(NvmeSq *sq)
 {
-    for (uint32_t i = 0; i < sq->size; i++) {
+    for (uint32_t i = 0; i < sq->nr_reqs; i++) {
         if (sq->reqs[i].busy && sq->reqs[i].parked) {
             submit(&sq->reqs[i]);
         }
@@ -141,26 +151,23 @@ static uint16_t start_rw(NvmeRequest *req, bool write)
         return status;
     }
     if (write) {
-        add(&n->stats.writes, 1);
-        add(&n->stats.blocks_written, bytes >> 9);
+        nvme_count(&req->sq->stats.writes, 1);
+        nvme_count(&req->sq->stats.blocks_written, bytes >> 9);
     } else {
-        add(&n->stats.reads, 1);
-        add(&n->stats.blocks_read, bytes >> 9);
+        nvme_count(&req->sq->stats.reads, 1);
+        nvme_count(&req->sq->stats.blocks_read, bytes >> 9);
     }
-    req->blk = (BlkRequest){.op = write ? BLK_WRITE : BLK_READ,
-                            .flags = write && (req->cmd.cdw12 & NVME_RW_FUA) ? BLK_REQ_FUA : 0,
-                            .offset = offset,
-                            .bytes = bytes,
-                            .iov = req->data.iov,
-                            .niov = req->data.niov,
-                            .complete = rw_done};
+    prepare(req, write ? BLK_WRITE : BLK_READ,
+            write && (req->cmd.cdw12 & NVME_RW_FUA) ? BLK_REQ_FUA : 0, offset, bytes, rw_done);
+    req->blk.iov = req->data.iov;
+    req->blk.niov = req->data.niov;
     submit(req);
     return NVME_SUCCESS;
 }
 
 static uint16_t start_flush(NvmeRequest *req)
 {
-    req->blk = (BlkRequest){.op = BLK_FLUSH, .complete = rw_done};
+    prepare(req, BLK_FLUSH, 0, 0, 0, rw_done);
     submit(req);
     return NVME_SUCCESS;
 }
@@ -176,44 +183,82 @@ static uint16_t start_write_zeroes(NvmeRequest *req)
     if (blk_is_read_only(n->conf.blk)) {
         return NVME_NAMESPACE_WRITE_PROTECTED | NVME_DNR;
     }
-    req->blk = (BlkRequest){.op = BLK_WRITE_ZEROES,
-                            .flags = (req->cmd.cdw12 & NVME_RW_FUA ? BLK_REQ_FUA : 0) |
-                                     (req->cmd.cdw12 & NVME_WZ_DEALLOCATE ? BLK_REQ_MAY_UNMAP : 0),
-                            .offset = offset,
-                            .bytes = bytes,
-                            .complete = rw_done};
+    prepare(req, BLK_WRITE_ZEROES,
+            (req->cmd.cdw12 & NVME_RW_FUA ? BLK_REQ_FUA : 0) |
+                (req->cmd.cdw12 & NVME_WZ_DEALLOCATE ? BLK_REQ_MAY_UNMAP : 0),
+            offset, bytes, rw_done);
     submit(req);
     return NVME_SUCCESS;
 }
 
-/* --- compare and verify: read into a buffer of ours
- * ----------------------------------------------------- */
+/* --- compare and verify: piece by piece, through a buffer of ours ----------------------------- */
 
-static void compare_done(BlkRequest *blk, int ret)
+#define PIECE_MAX (128u * 1024)
+
+/* In req->bounce.  req->step counts the bytes that are done. */
+typedef struct ReadBack {
+    struct iovec iov;
+    uint64_t offset, bytes; /* on the medium */
+    int seg;                /* compare: where in the host's data */
+    size_t seg_done;
+    uint8_t buf[];
+} ReadBack;
+
+/* Compares len bytes with the host's next ones. */
+static bool same_as_host(NvmeRequest *req, ReadBack *rb, size_t len)
+{
+    const uint8_t *p = rb->buf;
+
+    while (len) {
+        const struct iovec *v = &req->data.iov[rb->seg];
+        size_t n = MIN(len, v->iov_len - rb->seg_done);
+
+        if (memcmp(p, (const uint8_t *)v->iov_base + rb->seg_done, n)) {
+            return false;
+        }
+        p += n;
+        len -= n;
+        rb->seg_done += n;
+        if (rb->seg_done == v->iov_len) {
+            rb->seg++;
+            rb->seg_done = 0;
+        }
+    }
+    return true;
+}
+
+static void read_back_next(NvmeRequest *req);
+
+static void read_back_done(BlkRequest *blk, int ret)
 {
     NvmeRequest *req = container_of(blk, NvmeRequest, blk);
-    const uint8_t *p = req->bounce + sizeof(struct iovec);
+    ReadBack *rb = (ReadBack *)req->bounce;
 
     if (!check_result(req, ret)) {
         return;
     }
-    for (int i = 0; i < req->data.niov; i++) {
-        if (memcmp(p, req->data.iov[i].iov_base, req->data.iov[i].iov_len)) {
-            req->status = NVME_COMPARE_FAILURE | NVME_DNR;
-            break;
-        }
-        p += req->data.iov[i].iov_len;
+    if (req->cmd.opcode == NVME_IO_COMPARE && !same_as_host(req, rb, rb->iov.iov_len)) {
+        req->status = NVME_COMPARE_FAILURE | NVME_DNR;
+        nvme_complete(req);
+        return;
     }
-    nvme_complete(req);
-}
-
-static void verify_done(BlkRequest *blk, int ret)
-{
-    NvmeRequest *req = container_of(blk, NvmeRequest, blk);
-
-    if (check_result(req, ret)) {
+    req->step += rb->iov.iov_len;
+    if (req->step < rb->bytes) {
+        read_back_next(req);
+    } else {
         nvme_complete(req);
     }
+}
+
+static void read_back_next(NvmeRequest *req)
+{
+    ReadBack *rb = (ReadBack *)req->bounce;
+
+    rb->iov = (struct iovec){rb->buf, MIN(rb->bytes - req->step, PIECE_MAX)};
+    prepare(req, BLK_READ, 0, rb->offset + req->step, rb->iov.iov_len, read_back_done);
+    req->blk.iov = &rb->iov;
+    req->blk.niov = 1;
+    submit(req);
 }
 
 static uint16_t start_read_back(NvmeRequest *req, bool compare)
@@ -221,7 +266,7 @@ static uint16_t start_read_back(NvmeRequest *req, bool compare)
     NvmeCtrl *n = req->sq->n;
     uint64_t offset, bytes, nlb = cmd_nlb(&req->cmd);
     uint16_t status = transfer_limit(n, nlb << n->lba_shift);
-    struct iovec *iov;
+    ReadBack *rb;
 
     if (status) {
         return status;
@@ -232,24 +277,18 @@ static uint16_t start_read_back(NvmeRequest *req, bool compare)
     if (compare && (status = nvme_map_data(req, bytes, false))) {
         return status;
     }
-    req->bounce = g_try_malloc(sizeof(*iov) + bytes);
+    req->bounce = g_try_malloc(sizeof(*rb) + MIN(bytes, PIECE_MAX));
     if (!req->bounce) {
         return NVME_INTERNAL_ERROR;
     }
-    iov = (struct iovec *)req->bounce;
-    *iov = (struct iovec){req->bounce + sizeof(*iov), bytes};
-    req->blk = (BlkRequest){.op = BLK_READ,
-                            .offset = offset,
-                            .bytes = bytes,
-                            .iov = iov,
-                            .niov = 1,
-                            .complete = compare ? compare_done : verify_done};
-    submit(req);
+    rb = (ReadBack *)req->bounce;
+    *rb = (ReadBack){.offset = offset, .bytes = bytes};
+    req->step = 0;
+    read_back_next(req);
     return NVME_SUCCESS;
 }
 
-/* --- dataset management: the ranges one after the other
- * ----------------------------------------------------- */
+/* --- dataset management: the ranges one after the other -------------------------------------- */
 
 static void dsm_next(NvmeRequest *req);
 
@@ -274,8 +313,7 @@ static void dsm_next(NvmeRequest *req)
         uint64_t offset, bytes;
 
         if (lba_range(n, ranges[req->step].slba, ranges[req->step].nlb, &offset, &bytes) && bytes) {
-            req->blk = (BlkRequest){
-                .op = BLK_DISCARD, .offset = offset, .bytes = bytes, .complete = dsm_done};
+            prepare(req, BLK_DISCARD, 0, offset, bytes, dsm_done);
             submit(req);
             return;
         }
@@ -315,9 +353,7 @@ static uint16_t start_dsm(NvmeRequest *req)
     return NVME_SUCCESS;
 }
 
-/* --- dispatch
- * --------------------------------------------------------------------------------------------------
- */
+/* --- dispatch -------------------------------------------------------------------------------- */
 
 static uint16_t start(NvmeRequest *req)
 {

@@ -2,17 +2,15 @@
 /* Get Log Page (NVMe 1.4, section 5.14) and what the pages report. At home. */
 #include "nvme.h"
 
-/* --- error log: entries come from all contexts
- * ----------------------------------------------------------- */
+/* --- error log: entries come from all contexts ----------------------------------------------- */
 
 typedef struct ErrorPost {
     NvmeCtrl *n;
     NvmeErrorLog entry;
 } ErrorPost;
 
-static void error_add(NvmeCtrl *n, NvmeErrorLog *entry)
+static void error_add(NvmeCtrl *n, const NvmeErrorLog *entry)
 {
-    entry->error_count = ++n->error_count;
     n->errors[n->errors_next] = *entry;
     n->errors_next = (n->errors_next + 1) % NVME_ERROR_LOG_ENTRIES;
 }
@@ -22,6 +20,7 @@ static void error_at_home(void *opaque)
     ErrorPost *p = opaque;
 
     error_add(p->n, &p->entry);
+    __atomic_fetch_sub(&p->n->error_posts, 1, __ATOMIC_RELAXED);
     object_unref(p->n);
     g_free(p);
 }
@@ -36,6 +35,7 @@ void nvme_log_error(NvmeRequest *req)
     /* The completion says that the log has more; both carry the status as the completion does. */
     req->status |= NVME_MORE;
     entry.status = req->status << 1;
+    entry.error_count = __atomic_add_fetch(&n->error_count, 1, __ATOMIC_RELAXED);
     if (req->sq->id) {
         entry.lba = (uint64_t)req->cmd.cdw11 << 32 | req->cmd.cdw10;
     }
@@ -43,14 +43,17 @@ void nvme_log_error(NvmeRequest *req)
         error_add(n, &entry);
         return;
     }
+    /* More than the log holds would push each other out anyway; a host must not fill our memory. */
+    if (__atomic_fetch_add(&n->error_posts, 1, __ATOMIC_RELAXED) >= NVME_ERROR_LOG_ENTRIES) {
+        __atomic_fetch_sub(&n->error_posts, 1, __ATOMIC_RELAXED);
+        return;
+    }
     p = g_new(ErrorPost, 1);
     *p = (ErrorPost){(NvmeCtrl *)object_ref(n), entry};
     aio_post(n->home, error_at_home, p);
 }
 
-/* --- pages
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- pages ----------------------------------------------------------------------------------- */
 
 /* Copies the part of a page that the command asks for. */
 static uint16_t page_out(NvmeRequest *req, const void *page, uint64_t size)
@@ -86,7 +89,7 @@ static uint64_t thousands(uint64_t blocks)
 static uint16_t smart_page(NvmeRequest *req)
 {
     NvmeCtrl *n = req->sq->n;
-    const NvmeStats *s = &n->stats;
+    NvmeStats s = nvme_stats(n);
     NvmeSmartLog page = {
         .temperature = NVME_TEMPERATURE,
         .available_spare = 100,
@@ -99,14 +102,14 @@ static uint16_t smart_page(NvmeRequest *req)
     if (NVME_TEMPERATURE >= n->temp_over || NVME_TEMPERATURE <= n->temp_under) {
         page.critical_warning |= BIT(NVME_AER_SMART_TEMPERATURE);
     }
-    page.data_units_read[0] = thousands(__atomic_load_n(&s->blocks_read, __ATOMIC_RELAXED));
-    page.data_units_written[0] = thousands(__atomic_load_n(&s->blocks_written, __ATOMIC_RELAXED));
-    page.host_reads[0] = __atomic_load_n(&s->reads, __ATOMIC_RELAXED);
-    page.host_writes[0] = __atomic_load_n(&s->writes, __ATOMIC_RELAXED);
-    page.media_errors[0] = __atomic_load_n(&s->media_errors, __ATOMIC_RELAXED);
+    page.data_units_read[0] = thousands(s.blocks_read);
+    page.data_units_written[0] = thousands(s.blocks_written);
+    page.host_reads[0] = s.reads;
+    page.host_writes[0] = s.writes;
+    page.media_errors[0] = s.media_errors;
     page.power_on_hours[0] =
         (qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) - n->start_ns) / NANOSECONDS_PER_SECOND / 3600;
-    page.error_log_entries[0] = n->error_count;
+    page.error_log_entries[0] = __atomic_load_n(&n->error_count, __ATOMIC_RELAXED);
     return page_out(req, &page, sizeof(page));
 }
 
@@ -148,6 +151,19 @@ static uint16_t effects_page(NvmeRequest *req)
     return page_out(req, page, sizeof(*page));
 }
 
+/* Namespaces that changed since the page was last read (5.14.1.4). */
+static uint16_t changed_page(NvmeRequest *req, bool retain)
+{
+    NvmeCtrl *n = req->sq->n;
+    g_autofree NvmeChangedNsLog *page = g_new0(NvmeChangedNsLog, 1);
+
+    page->nsid[0] = n->ns_changed ? 1 : 0;
+    if (!retain) {
+        n->ns_changed = false;
+    }
+    return page_out(req, page, sizeof(*page));
+}
+
 uint16_t nvme_get_log_page(NvmeRequest *req)
 {
     uint8_t lid = req->cmd.cdw10 & 0xff;
@@ -163,6 +179,9 @@ uint16_t nvme_get_log_page(NvmeRequest *req)
         break;
     case NVME_LOG_FIRMWARE_SLOT:
         status = firmware_page(req);
+        break;
+    case NVME_LOG_CHANGED_NS:
+        status = changed_page(req, retain);
         break;
     case NVME_LOG_EFFECTS:
         status = effects_page(req);

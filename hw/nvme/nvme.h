@@ -38,11 +38,11 @@ typedef struct NvmeSq NvmeSq;
 typedef struct NvmeCq NvmeCq;
 typedef struct NvmeRequest NvmeRequest;
 
-/* Where a command's data lies in guest RAM.  Filled by dptr.c; the blocks are pinned until
- * nvme_data_unmap(). */
+/* Where a command's data lies in guest RAM.  Filled by dptr.c; the blocks are pinned (once for each
+ * run of entries that share one) until nvme_data_unmap(). */
 typedef struct NvmeData {
     struct iovec *iov; /* room for n->max_iov entries */
-    RAMBlock **block;  /* the pinned block of each entry */
+    RAMBlock **block;  /* the block of each entry */
     int niov;
     uint64_t len; /* bytes mapped so far */
 } NvmeData;
@@ -60,8 +60,19 @@ struct NvmeRequest {
     bool parked;      /* failed with policy "stop": submitted again when the VM runs */
     bool has_payload; /* counts as data read or written in the SMART log */
     uint8_t *bounce;  /* compare, dataset management: freed at completion */
-    uint32_t step;    /* dataset management: next range */
+    uint64_t step;    /* dataset management: next range; compare: bytes done */
 };
+
+/* What a queue's thread sees of guest memory: below and from 4 GiB on, which are different pieces
+ * of RAM on a PC. */
+typedef struct NvmeRam {
+    RamCache low, high;
+} NvmeRam;
+
+/* Written by one thread, read by any: relaxed. */
+typedef struct NvmeStats {
+    uint64_t blocks_read, blocks_written, reads, writes, media_errors;
+} NvmeStats;
 
 struct NvmeSq {
     NvmeCtrl *n;
@@ -71,10 +82,13 @@ struct NvmeSq {
     uint32_t size, head;
     uint32_t tail; /* atomic: the doorbell may be homed elsewhere than ctx */
     uint64_t base; /* guest address of the ring */
-    RamCache ring;
-    NvmeRequest *reqs; /* size entries */
+    NvmeRam ram;
+    NvmeRequest *reqs; /* nr_reqs entries; more commands wait in the ring */
     NvmeRequest *free;
-    uint32_t inflight;
+    uint32_t nr_reqs, inflight;
+    bool starved;         /* stopped because no request was free */
+    NvmeSq *starved_next; /* in cq_post_bh()'s list */
+    NvmeStats stats;
     bool processing;         /* nvme_sq_process() is on the stack */
     bool deleting;           /* takes no new commands; freed when inflight is 0 */
     AioBH *bh;               /* wakes ctx when the doorbell lives elsewhere */
@@ -88,12 +102,12 @@ struct NvmeCq {
     AioContext *ctx;
     uint16_t id, vector;
     uint32_t size, tail;
-    uint32_t head; /* as the host wrote it */
+    uint32_t head; /* as the host wrote it; atomic, written in ctx */
     uint8_t phase;
     bool irq_enabled;
-    bool irq_pin; /* our share of the INTx level */
+    bool irq_pin; /* counts in n->pin_users[vector] */
     uint64_t base;
-    RamCache ring;
+    NvmeRam ram;
     NvmeRequest *done, **done_tail; /* completed, not yet posted; in order */
     AioBH *bh;                      /* posts done requests, once an iteration */
     unsigned sqs;                   /* atomic: submission queues that complete here */
@@ -107,11 +121,6 @@ typedef struct NvmeDoorbell {
     NvmeSq *sq; /* in the pair's context (RCU-free: only that context reads and writes them) */
     NvmeCq *cq;
 } NvmeDoorbell;
-
-/* Counters of one context's queues; relaxed atomics, each written by its queue's thread. */
-typedef struct NvmeStats {
-    uint64_t blocks_read, blocks_written, reads, writes, media_errors;
-} NvmeStats;
 
 typedef struct NvmeParams {
     char *serial;
@@ -140,15 +149,16 @@ struct NvmeCtrl {
     /* Registers.  Written at home; the atomics are read by any thread (direct reads). */
     uint64_t cap, asq, acq;
     uint32_t cc, csts, aqa;
-    uint32_t intms;      /* atomic */
-    uint32_t irq_status; /* atomic: vectors that assert INTx */
+    uint32_t intms;         /* atomic */
+    uint32_t pin_users[32]; /* atomic: completion queues that assert INTx, by vector */
     uint32_t page_bits, page_size;
     uint32_t max_iov;
 
     /* Queues by number, at home; admin is 0. */
     NvmeSq **sq;
     NvmeCq **cq;
-    bool resetting;    /* CC.EN went to 0, commands are still in flight */
+    bool gone;         /* atomic: unrealized; a late access finds nobody */
+    bool resetting;    /* atomic, written at home: CC.EN went to 0, commands are still in flight */
     unsigned draining; /* queues that wait for their last command */
 
     /* Namespace 1. */
@@ -166,7 +176,10 @@ struct NvmeCtrl {
         uint8_t type, info, log_page;
     } aer_queue[64];
     unsigned aer_queued;
-    uint8_t aer_masked; /* bit per event type, until its log page is read */
+    uint8_t aer_masked;  /* bit per event type, until its log page is read */
+    uint32_t event_bits; /* atomic: events from other contexts, bit type * 8 + info */
+    AioBH *event_bh;     /* takes them home */
+    bool ns_changed;     /* for the changed namespace list */
 
     /* Features, at home. */
     uint32_t feat_arbitration, feat_power, feat_error_recovery, feat_async_event, feat_coalescing,
@@ -182,32 +195,31 @@ struct NvmeCtrl {
 
     NvmeErrorLog errors[NVME_ERROR_LOG_ENTRIES];
     unsigned errors_next;
-    uint64_t error_count;
-    NvmeStats stats;
+    uint64_t error_count; /* atomic */
+    uint32_t error_posts; /* atomic: entries on their way home */
+    NvmeStats stats;      /* of queues that are gone; home */
     int64_t start_ns;
     void *vmstate_handle;
     void *waiting; /* reset from the main loop waits for this (QemuEvent *) */
 };
 #define NVME(obj) ((NvmeCtrl *)(obj))
 
-/* --- registers.c: at home
- * ------------------------------------------------------------------------------ */
+/* --- registers.c: at home -------------------------------------------------------------------- */
 extern const MemoryRegionOps nvme_register_ops;
 void nvme_registers_reset(NvmeCtrl *n);
 /* All queues are gone after CC.EN went to 0. */
 void nvme_reset_finished(NvmeCtrl *n);
-/* Fatal error: CSTS.CFS. */
+/* Fatal error: CSTS.CFS. Any thread. */
 void nvme_fail(NvmeCtrl *n, const char *why);
 
-/* --- queue.c
- * -----------------------------------------------------------------------------------------------
- */
+/* --- queue.c --------------------------------------------------------------------------------- */
 extern const MemoryRegionOps nvme_doorbell_ops;
 /* The context of queue pair qid; constant while realized. */
 AioContext *nvme_queue_ctx(NvmeCtrl *n, uint16_t qid);
 /* Home: makes queues and installs them in their context. */
 NvmeCq *nvme_cq_new(NvmeCtrl *n, uint16_t id, uint64_t base, uint32_t size, uint16_t vector,
                     bool irq);
+/* NULL: no memory for its requests. */
 NvmeSq *nvme_sq_new(NvmeCtrl *n, uint16_t id, uint64_t base, uint32_t size, NvmeCq *cq);
 /* Home: starts the end of a queue.  req (an admin command, may be NULL) is completed when the last
  * command of the SQ has ended. */
@@ -221,12 +233,14 @@ void nvme_delete_all_queues(NvmeCtrl *n);
 void nvme_complete(NvmeRequest *req);
 /* Queue context: fetches and starts what the host submitted. */
 void nvme_sq_process(NvmeSq *sq);
+/* Home: returns when each queue's context has looked at what was changed before. */
+void nvme_fence_queues(NvmeCtrl *n);
+/* Home: adds up all queues' counters. */
+NvmeStats nvme_stats(NvmeCtrl *n);
 /* Recomputes the INTx level. Any thread. */
 void nvme_update_pin(NvmeCtrl *n);
 
-/* --- dbbuf.c
- * ------------------------------------------------------------------------------------------------
- */
+/* --- dbbuf.c --------------------------------------------------------------------------------- */
 void nvme_dbbuf_config(NvmeCtrl *n, NvmeRequest *req);
 /* Home: shadow doorbells off (reset); eventfds go. */
 void nvme_dbbuf_off(NvmeCtrl *n);
@@ -240,8 +254,7 @@ void nvme_dbbuf_note_mmio(NvmeCtrl *n, uint16_t qid, bool is_cq, uint32_t value)
 void nvme_dbbuf_attach(NvmeSq *sq);
 void nvme_dbbuf_detach(NvmeSq *sq);
 
-/* --- dptr.c: queue context
- * ------------------------------------------------------------------------------------- */
+/* --- dptr.c: queue context ------------------------------------------------------------------- */
 /* Maps len bytes that the command's PRPs or SGL describe; to_host: the device will write to them.
  * Returns a status. */
 uint16_t nvme_map_data(NvmeRequest *req, uint64_t len, bool to_host);
@@ -251,9 +264,7 @@ void nvme_data_unmap(NvmeRequest *req, bool written);
 uint16_t nvme_copy_to_host(NvmeRequest *req, const void *buf, uint64_t len);
 uint16_t nvme_copy_from_host(NvmeRequest *req, void *buf, uint64_t len);
 
-/* --- command sets
- * ------------------------------------------------------------------------------------------------
- */
+/* --- command sets ---------------------------------------------------------------------------- */
 /* Each starts the command; it ends, now or later, with nvme_complete(). */
 void nvme_admin_command(NvmeRequest *req); /* home */
 void nvme_io_command(NvmeRequest *req);    /* queue context */
@@ -267,9 +278,7 @@ uint16_t nvme_set_features(NvmeRequest *req);
 void nvme_features_reset(NvmeCtrl *n);
 void nvme_log_error(NvmeRequest *req);
 
-/* --- aer.c: home
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- aer.c: home ----------------------------------------------------------------------------- */
 void nvme_aer_request(NvmeRequest *req);
 void nvme_aer_event(NvmeCtrl *n, uint8_t type, uint8_t info, uint8_t log_page);
 /* The log page that an event pointed to was read: events of that type may come again. */
@@ -277,12 +286,52 @@ void nvme_aer_rearm(NvmeCtrl *n, uint8_t log_page);
 /* Reset or abort: forgets outstanding requests; with cid, only that one, which ends as aborted. */
 void nvme_aer_clear(NvmeCtrl *n);
 bool nvme_aer_abort(NvmeCtrl *n, uint16_t cid);
-/* The same from a queue context: posted. */
-void nvme_aer_event_post(NvmeCtrl *n, uint8_t type, uint8_t info, uint8_t log_page);
+/* The same from any thread: posted. info is below 8; what is posted twice before the home looks
+ * comes once. */
+void nvme_aer_event_post(NvmeCtrl *n, uint8_t type, uint8_t info);
+void nvme_aer_posted(void *opaque); /* n->event_bh */
 
 static inline bool nvme_dbbuf_on(const NvmeCtrl *n)
 {
     return __atomic_load_n(&n->dbbuf_dbs, __ATOMIC_ACQUIRE) != 0;
+}
+
+/* The host address of [addr, addr+len), or NULL if that is not RAM in one piece (writable RAM, for
+ * is_write).  Good until the next call for the same ram; *cache (may be NULL) gets the mapping. */
+static inline void *nvme_ram(NvmeCtrl *n, NvmeRam *ram, uint64_t addr, uint64_t len, bool is_write,
+                             RamCache **cache)
+{
+    RamCache *c = addr >> 32 ? &ram->high : &ram->low;
+
+    if (cache) {
+        *cache = c;
+    }
+    return ram_cache_lookup(c, &PCI_DEVICE(n)->bus_master_as, addr, len, is_write);
+}
+
+static inline void nvme_ram_clear(NvmeRam *ram)
+{
+    ram_cache_clear(&ram->low);
+    ram_cache_clear(&ram->high);
+}
+
+/* Structures, not data. Any thread. */
+static inline bool nvme_dma_read(NvmeCtrl *n, uint64_t addr, void *buf, uint64_t len)
+{
+    return dma_memory_read(&PCI_DEVICE(n)->bus_master_as, addr, buf, len, MEMTXATTRS_UNSPECIFIED) ==
+           MEMTX_OK;
+}
+
+static inline bool nvme_dma_write(NvmeCtrl *n, uint64_t addr, const void *buf, uint64_t len)
+{
+    return dma_memory_write(&PCI_DEVICE(n)->bus_master_as, addr, buf, len,
+                            MEMTXATTRS_UNSPECIFIED) == MEMTX_OK;
+}
+
+/* A counter with one writer. */
+static inline void nvme_count(uint64_t *counter, uint64_t v)
+{
+    __atomic_store_n(counter, *counter + v, __ATOMIC_RELAXED);
 }
 
 #endif

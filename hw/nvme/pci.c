@@ -9,9 +9,7 @@
 #include "qapi/keyval.h"
 #include "system/runstate.h"
 
-/* --- homes
- * ------------------------------------------------------------------------------------------------
- */
+/* --- homes ----------------------------------------------------------------------------------- */
 
 static bool resolve_ioregionfds(NvmeCtrl *n, GError **errp)
 {
@@ -85,8 +83,7 @@ static bool set_region_home(NvmeCtrl *n, MemoryRegion *mr, uint16_t qid, unsigne
     return true;
 }
 
-/* --- BAR 0: registers, doorbells, MSI-X
- * ---------------------------------------------------------------------- */
+/* --- BAR 0: registers, doorbells, MSI-X ------------------------------------------------------ */
 
 static bool init_bar0(NvmeCtrl *n, GError **errp)
 {
@@ -122,9 +119,7 @@ static bool init_bar0(NvmeCtrl *n, GError **errp)
     return msix_init(pci, n->params.msix_qsize, &n->bar0, 0, table, &n->bar0, 0, pba, 0, errp);
 }
 
-/* --- namespace
- * --------------------------------------------------------------------------------------------------
- */
+/* --- namespace ------------------------------------------------------------------------------- */
 
 static void namespace_resized(void *opaque)
 {
@@ -132,6 +127,7 @@ static void namespace_resized(void *opaque)
     int64_t len = blk_getlength(n->conf.blk);
 
     __atomic_store_n(&n->ns_blocks, len < 0 ? 0 : (uint64_t)len >> n->lba_shift, __ATOMIC_RELAXED);
+    nvme_aer_event_post(n, NVME_AER_NOTICE, NVME_AER_NOTICE_NS_CHANGED);
 }
 
 static bool init_namespace(NvmeCtrl *n, GError **errp)
@@ -163,7 +159,6 @@ static bool init_namespace(NvmeCtrl *n, GError **errp)
         blk_set_write_cache(n->conf.blk, n->conf.write_cache == ON_OFF_AUTO_ON);
     }
     n->ns_blocks = (uint64_t)len >> n->lba_shift;
-    blk_set_resize_cb(n->conf.blk, namespace_resized, n);
     return true;
 }
 
@@ -182,8 +177,7 @@ static void derive_uuid(NvmeCtrl *n)
     n->uuid[8] = (n->uuid[8] & 0x3f) | 0x80;
 }
 
-/* --- stop, start, reset
- * --------------------------------------------------------------------------------------------- */
+/* --- stop, start, reset ---------------------------------------------------------------------- */
 
 static void resume_queue(void *opaque)
 {
@@ -245,7 +239,7 @@ static void stop_at_home(void *opaque)
     }
     n->waiting = &c->done;
     if (!n->resetting) {
-        n->resetting = true;
+        __atomic_store_n(&n->resetting, true, __ATOMIC_RELAXED);
         nvme_aer_clear(n);
         nvme_dbbuf_off(n);
         aio_timer_del(n->keep_alive_timer);
@@ -302,10 +296,21 @@ static void flr_in_main(void *opaque)
     object_unref(n);
 }
 
+static void fence_at_home(void *opaque)
+{
+    nvme_fence_queues(opaque);
+}
+
 static void nvme_config_changed(PCIDevice *pci, uint32_t addr, int len)
 {
+    NvmeCtrl *n = NVME(pci);
     uint32_t devctl = pci->exp_cap + PCI_EXP_DEVCTL;
 
+    /* Bus mastering went off: when the write is done, no queue fetches or posts any more. */
+    if (addr <= PCI_COMMAND && addr + len > PCI_COMMAND && n->home &&
+        !(pci_get_word(pci->config + PCI_COMMAND) & PCI_COMMAND_MASTER)) {
+        aio_call(n->home, fence_at_home, n);
+    }
     if (pci->exp_cap && addr <= devctl + 1 && addr + len > devctl &&
         pci_get_word(pci->config + devctl) & PCI_EXP_DEVCTL_BCR_FLR) {
         pci_set_word(pci->config + devctl,
@@ -314,8 +319,7 @@ static void nvme_config_changed(PCIDevice *pci, uint32_t addr, int len)
     }
 }
 
-/* --- realize and unrealize
- * -------------------------------------------------------------------------------------------- */
+/* --- realize and unrealize ------------------------------------------------------------------- */
 
 static bool check_params(NvmeCtrl *n, GError **errp)
 {
@@ -352,9 +356,9 @@ static bool check_params(NvmeCtrl *n, GError **errp)
         return false;
     }
     n->num_db = p->max_ioqpairs + 1;
-    /* One more entry than pages: the first may start anywhere.  mdts 0 is "no limit": cap it at 2
-     * MiB a command's iovec. */
-    n->max_iov = (p->mdts ? 1u << p->mdts : 512) + 1;
+    /* One more entry than pages: the first may start anywhere.  mdts 0 is "no limit": then the
+     * number of blocks in a command is the limit, as far as 32 MiB. */
+    n->max_iov = (p->mdts ? 1u << p->mdts : 8192) + 1;
     return true;
 }
 
@@ -363,6 +367,8 @@ static void free_state(NvmeCtrl *n)
     g_clear_pointer(&n->sq, g_free);
     g_clear_pointer(&n->cq, g_free);
     g_clear_pointer(&n->feat_vector, g_free);
+    g_clear_pointer(&n->event_bh, aio_bh_delete);
+    g_clear_pointer(&n->keep_alive_timer, aio_timer_free);
     if (n->iothread && n->home) {
         iothread_release(n->iothread, "nvme");
     }
@@ -370,9 +376,21 @@ static void free_state(NvmeCtrl *n)
     g_clear_pointer(&n->ioregionfds, g_ptr_array_unref);
 }
 
-static bool nvme_realize(PCIDevice *pci, GError **errp)
+static void take_homes_away(NvmeCtrl *n)
 {
-    NvmeCtrl *n = NVME(pci);
+    memory_region_transaction_begin();
+    if (n->iomem.name) {
+        memory_region_set_home(&n->iomem, NULL, 0);
+    }
+    for (unsigned id = 0; n->db && id < n->num_db && n->db[id].n; id++) {
+        memory_region_set_home(&n->db[id].mr, NULL, 0);
+    }
+    memory_region_transaction_commit();
+}
+
+static bool realize_parts(NvmeCtrl *n, GError **errp)
+{
+    PCIDevice *pci = PCI_DEVICE(n);
 
     if (!check_params(n, errp) || !init_namespace(n, errp) || !choose_home(n, errp)) {
         return false;
@@ -387,6 +405,7 @@ static bool nvme_realize(PCIDevice *pci, GError **errp)
     n->start_ns = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
     derive_uuid(n);
     n->keep_alive_timer = aio_timer_new(n->home, QEMU_CLOCK_VIRTUAL, keep_alive_expired, n);
+    n->event_bh = aio_bh_new(n->home, nvme_aer_posted, n);
     nvme_features_reset(n);
     pci_set_byte(pci->config + PCI_INTERRUPT_PIN, 1);
     if (pcie_endpoint_cap_init(pci, 0x80) < 0 || pci_pm_init(pci, 0x60, errp) < 0 ||
@@ -398,9 +417,24 @@ static bool nvme_realize(PCIDevice *pci, GError **errp)
                  pci_get_long(pci->config + pci->exp_cap + PCI_EXP_DEVCAP) | PCI_EXP_DEVCAP_FLR);
     pci_set_word(pci->wmask + pci->exp_cap + PCI_EXP_DEVCTL,
                  pci_get_word(pci->wmask + pci->exp_cap + PCI_EXP_DEVCTL) | PCI_EXP_DEVCTL_BCR_FLR);
+    return true;
+}
+
+static bool nvme_realize(PCIDevice *pci, GError **errp)
+{
+    NvmeCtrl *n = NVME(pci);
+
+    if (!realize_parts(n, errp)) {
+        take_homes_away(n);
+        free_state(n);
+        return false;
+    }
     n->vmstate_handle = qemu_add_vm_change_state_handler(vm_state_changed, n);
-    if (n->conf.blk && n->conf.bootindex >= 0) {
-        add_boot_device_path(n->conf.bootindex, DEVICE(n), "/namespace@1,0");
+    if (n->conf.blk) {
+        blk_set_resize_cb(n->conf.blk, namespace_resized, n);
+        if (n->conf.bootindex >= 0) {
+            add_boot_device_path(n->conf.bootindex, DEVICE(n), "/namespace@1,0");
+        }
     }
     return true;
 }
@@ -410,19 +444,14 @@ static void nvme_exit(PCIDevice *pci)
     NvmeCtrl *n = NVME(pci);
 
     qemu_del_vm_change_state_handler(n->vmstate_handle);
+    __atomic_store_n(&n->gone, true, __ATOMIC_RELEASE);
     nvme_stop(n);
     if (n->conf.blk) {
         blk_drain(n->conf.blk);
         blk_set_resize_cb(n->conf.blk, NULL, NULL);
     }
-    memory_region_transaction_begin();
-    memory_region_set_home(&n->iomem, NULL, 0);
-    for (unsigned id = 0; id < n->num_db; id++) {
-        memory_region_set_home(&n->db[id].mr, NULL, 0);
-    }
-    memory_region_transaction_commit();
+    take_homes_away(n);
     msix_uninit(pci);
-    aio_timer_free(n->keep_alive_timer);
     free_state(n);
 }
 
@@ -430,10 +459,10 @@ static void nvme_finalize(Object *obj)
 {
     NvmeCtrl *n = NVME(obj);
 
-    for (unsigned id = 0; n->db && id < n->num_db; id++) {
+    for (unsigned id = 0; n->db && id < n->num_db && n->db[id].n; id++) {
         memory_region_finalize(&n->db[id].mr);
     }
-    if (n->db) {
+    if (n->bar0.name) {
         memory_region_finalize(&n->iomem);
         memory_region_finalize(&n->bar0);
     }
@@ -443,9 +472,7 @@ static void nvme_finalize(Object *obj)
     }
 }
 
-/* --- properties
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- properties ------------------------------------------------------------------------------ */
 
 static json_object *ioregionfds_get(Object *obj, const ObjectProperty *prop, GError **errp)
 {

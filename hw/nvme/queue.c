@@ -17,16 +17,30 @@ AioContext *nvme_queue_ctx(NvmeCtrl *n, uint16_t qid)
     return n->home;
 }
 
-/* --- interrupts
- * --------------------------------------------------------------------------------------------- */
+/* --- interrupts ------------------------------------------------------------------------------ */
 
+static bool pin_level(NvmeCtrl *n)
+{
+    uint32_t masked = __atomic_load_n(&n->intms, __ATOMIC_SEQ_CST);
+
+    for (unsigned v = 0; v < G_N_ELEMENTS(n->pin_users); v++) {
+        if (!(masked & BIT(v)) && __atomic_load_n(&n->pin_users[v], __ATOMIC_SEQ_CST)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Queues assert and release the pin from several threads.  Whoever sets it last looks again, so the
+ * level that stays is the one that belongs to what all of them wrote. */
 void nvme_update_pin(NvmeCtrl *n)
 {
-    uint32_t status = __atomic_load_n(&n->irq_status, __ATOMIC_ACQUIRE);
+    bool level;
 
-    if (!msix_enabled(PCI_DEVICE(n))) {
-        pci_set_irq(PCI_DEVICE(n), (status & ~__atomic_load_n(&n->intms, __ATOMIC_ACQUIRE)) != 0);
-    }
+    do {
+        level = pin_level(n);
+        pci_set_irq(PCI_DEVICE(n), level && !msix_enabled(PCI_DEVICE(n)));
+    } while (pin_level(n) != level);
 }
 
 static void cq_interrupt(NvmeCq *cq)
@@ -40,9 +54,15 @@ static void cq_interrupt(NvmeCq *cq)
         msix_notify(PCI_DEVICE(n), cq->vector);
         return;
     }
-    cq->irq_pin = true;
-    __atomic_fetch_or(&n->irq_status, BIT(cq->vector & 31), __ATOMIC_ACQ_REL);
-    nvme_update_pin(n);
+    if (!cq->irq_pin) {
+        cq->irq_pin = true;
+        __atomic_fetch_add(&n->pin_users[cq->vector & 31], 1, __ATOMIC_SEQ_CST);
+        nvme_update_pin(n);
+    }
+    if (cq->id && nvme_dbbuf_on(n)) {
+        nvme_dbbuf_cq_head(
+            cq, true); /* the pin goes low when the host says that it has seen the entries */
+    }
 }
 
 /* All entries are consumed: our share of the pin goes low (7.5.1). */
@@ -52,13 +72,12 @@ static void cq_interrupt_done(NvmeCq *cq)
 
     if (cq->irq_pin && cq->head == cq->tail) {
         cq->irq_pin = false;
-        __atomic_fetch_and(&n->irq_status, ~BIT(cq->vector & 31), __ATOMIC_ACQ_REL);
+        __atomic_fetch_sub(&n->pin_users[cq->vector & 31], 1, __ATOMIC_SEQ_CST);
         nvme_update_pin(n);
     }
 }
 
-/* --- completions
- * --------------------------------------------------------------------------------------------- */
+/* --- completions ----------------------------------------------------------------------------- */
 
 static void request_release(NvmeRequest *req)
 {
@@ -92,8 +111,9 @@ static bool cq_post(NvmeCq *cq, NvmeRequest *req)
 {
     NvmeCtrl *n = cq->n;
     NvmeCqe cqe = req->cqe;
-    NvmeCqe *slot = ram_cache_lookup(&cq->ring, pci_get_address_space(PCI_DEVICE(n)), cq->base,
-                                     (hwaddr)cq->size * sizeof(cqe), true);
+    uint64_t addr = cq->base + (uint64_t)cq->tail * sizeof(cqe);
+    RamCache *cache;
+    NvmeCqe *slot = nvme_ram(n, &cq->ram, addr, sizeof(cqe), true, &cache);
 
     cqe.sq_head = req->sq->head;
     cqe.sq_id = req->sq->id;
@@ -102,13 +122,11 @@ static bool cq_post(NvmeCq *cq, NvmeRequest *req)
     if (likely(slot)) {
         uint64_t last;
 
-        slot += cq->tail;
         memcpy(&last, &cqe.sq_head, sizeof(last));
         memcpy(slot, &cqe, 8);
         __atomic_store_n((uint64_t *)slot + 1, last, __ATOMIC_RELEASE);
-        ram_block_set_dirty(cq->ring.block, slot, sizeof(*slot));
-    } else if (pci_dma_write(PCI_DEVICE(n), cq->base + (hwaddr)cq->tail * sizeof(cqe), &cqe,
-                             sizeof(cqe)) != MEMTX_OK) {
+        ram_block_set_dirty(cache->block, slot, sizeof(*slot));
+    } else if (!nvme_dma_write(n, addr, &cqe, sizeof(cqe))) {
         return false;
     }
     if (++cq->tail == cq->size) {
@@ -124,13 +142,14 @@ static void sq_ended(void *opaque);
 static void cq_post_bh(void *opaque)
 {
     NvmeCq *cq = opaque;
+    NvmeSq *starved = NULL;
     bool posted = false;
 
     while (cq->done) {
         NvmeRequest *req = cq->done;
         NvmeSq *sq = req->sq;
 
-        if (!sq->deleting || !cq->n->resetting) {
+        if (!sq->deleting || !__atomic_load_n(&cq->n->resetting, __ATOMIC_RELAXED)) {
             if (!cq_has_room(cq)) {
                 break;
             }
@@ -150,13 +169,17 @@ static void cq_post_bh(void *opaque)
             if (!sq->inflight) {
                 aio_post(sq->n->home, sq_ended, sq);
             }
-        } else {
-            nvme_sq_process(
-                sq); /* a request became free: there may be commands that waited for one */
+        } else if (sq->starved) {
+            sq->starved = false;
+            sq->starved_next = starved;
+            starved = sq;
         }
     }
     if (posted) {
         cq_interrupt(cq);
+    }
+    for (NvmeSq *sq = starved; sq; sq = sq->starved_next) {
+        nvme_sq_process(sq); /* there may be commands that waited for a request to become free */
     }
 }
 
@@ -173,21 +196,18 @@ void nvme_complete(NvmeRequest *req)
     aio_bh_schedule(cq->bh);
 }
 
-/* --- submissions
- * ---------------------------------------------------------------------------------------------- */
+/* --- submissions ----------------------------------------------------------------------------- */
 
 static bool sq_fetch(NvmeSq *sq, NvmeCmd *cmd)
 {
-    NvmeCtrl *n = sq->n;
-    const NvmeCmd *ring = ram_cache_lookup(&sq->ring, pci_get_address_space(PCI_DEVICE(n)),
-                                           sq->base, (hwaddr)sq->size * sizeof(*cmd), false);
+    uint64_t addr = sq->base + (uint64_t)sq->head * sizeof(*cmd);
+    const void *ram = nvme_ram(sq->n, &sq->ram, addr, sizeof(*cmd), false, NULL);
 
-    if (likely(ring)) {
-        *cmd = ring[sq->head];
+    if (likely(ram)) {
+        memcpy(cmd, ram, sizeof(*cmd)); /* once: the host may change it while we look */
         return true;
     }
-    return pci_dma_read(PCI_DEVICE(n), sq->base + (hwaddr)sq->head * sizeof(*cmd), cmd,
-                        sizeof(*cmd)) == MEMTX_OK;
+    return nvme_dma_read(sq->n, addr, cmd, sizeof(*cmd));
 }
 
 static uint32_t sq_tail(NvmeSq *sq, bool arm)
@@ -225,6 +245,7 @@ void nvme_sq_process(NvmeSq *sq)
         return;
     }
     sq->processing = true;
+    sq->starved = false;
     tail = sq_tail(sq, false);
     while (sq->free && !sq->deleting) {
         NvmeRequest *req = sq->free;
@@ -243,6 +264,7 @@ void nvme_sq_process(NvmeSq *sq)
         sq->free = req->next;
         sq_start(sq, req);
     }
+    sq->starved = !sq->free;
     sq->processing = false;
 }
 
@@ -251,20 +273,18 @@ static void sq_process_bh(void *opaque)
     nvme_sq_process(opaque);
 }
 
-/* --- doorbells
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- doorbells ------------------------------------------------------------------------------- */
 
 static void sq_doorbell(NvmeDoorbell *db, uint32_t value)
 {
     NvmeSq *sq = db->sq;
 
-    if (!sq || sq->deleting) {
-        nvme_aer_event_post(db->n, NVME_AER_ERROR, NVME_AER_INVALID_DB_REGISTER, NVME_LOG_ERROR);
+    if (!sq) {
+        nvme_aer_event_post(db->n, NVME_AER_ERROR, NVME_AER_INVALID_DB_REGISTER);
         return;
     }
     if (value >= sq->size) {
-        nvme_aer_event_post(db->n, NVME_AER_ERROR, NVME_AER_INVALID_DB_VALUE, NVME_LOG_ERROR);
+        nvme_aer_event_post(db->n, NVME_AER_ERROR, NVME_AER_INVALID_DB_VALUE);
         return;
     }
     TRACE(nvme, doorbell_sq, "sqid %u tail %u", sq->id, value);
@@ -282,15 +302,15 @@ static void cq_doorbell(NvmeDoorbell *db, uint32_t value)
     NvmeCq *cq = db->cq;
 
     if (!cq) {
-        nvme_aer_event_post(db->n, NVME_AER_ERROR, NVME_AER_INVALID_DB_REGISTER, NVME_LOG_ERROR);
+        nvme_aer_event_post(db->n, NVME_AER_ERROR, NVME_AER_INVALID_DB_REGISTER);
         return;
     }
     if (value >= cq->size) {
-        nvme_aer_event_post(db->n, NVME_AER_ERROR, NVME_AER_INVALID_DB_VALUE, NVME_LOG_ERROR);
+        nvme_aer_event_post(db->n, NVME_AER_ERROR, NVME_AER_INVALID_DB_VALUE);
         return;
     }
     TRACE(nvme, doorbell_cq, "cqid %u head %u", cq->id, value);
-    cq->head = value;
+    __atomic_store_n(&cq->head, value, __ATOMIC_RELAXED);
     nvme_dbbuf_note_mmio(db->n, cq->id, true, value);
     cq_interrupt_done(cq);
     if (cq->done) {
@@ -303,7 +323,7 @@ static void nvme_doorbell_write(void *opaque, hwaddr offset, uint64_t data, unsi
     NvmeDoorbell *db = opaque;
 
     /* A host may write 16 or 32 bits; the upper half is reserved (3.1.24). */
-    if (offset & 3) {
+    if (offset & 3 || unlikely(__atomic_load_n(&db->n->gone, __ATOMIC_ACQUIRE))) {
         return;
     }
     if (offset == 0) {
@@ -338,8 +358,7 @@ const MemoryRegionOps nvme_doorbell_ops = {
     .impl = {.min_access_size = 2, .max_access_size = 8},
 };
 
-/* --- life: the home, and its calls into queue contexts
- * -------------------------------------------------------------- */
+/* --- life: the home, and its calls into queue contexts --------------------------------------- */
 
 typedef struct QueueCall {
     NvmeDoorbell *db;
@@ -385,14 +404,32 @@ NvmeCq *nvme_cq_new(NvmeCtrl *n, uint16_t id, uint64_t base, uint32_t size, uint
     return cq;
 }
 
-/* What a queue's requests point to, in three blocks; untouched pages of them cost nothing. */
+/* Bounds what one queue's requests take; a ring may be longer than the number of commands that are
+ * worked on at once. */
+#define REQUEST_BYTES (64u * 1024 * 1024)
+
+/* What a queue's requests point to, in three blocks; untouched pages of them cost nothing, and
+ * requests are taken from the end that was used last. */
 static NvmeRequest *requests_new(NvmeCtrl *n, NvmeSq *sq)
 {
-    NvmeRequest *reqs = g_new0(NvmeRequest, sq->size);
-    struct iovec *iov = g_new0(struct iovec, (size_t)sq->size * n->max_iov);
-    RAMBlock **blocks = g_new0(RAMBlock *, (size_t)sq->size * n->max_iov);
+    size_t each =
+        sizeof(NvmeRequest) + (size_t)n->max_iov * (sizeof(struct iovec) + sizeof(RAMBlock *));
+    NvmeRequest *reqs;
+    struct iovec *iov;
+    RAMBlock **blocks;
 
-    for (uint32_t i = sq->size; i-- > 0;) {
+    sq->nr_reqs = CLAMP(REQUEST_BYTES / each, 16, sq->size);
+    sq->nr_reqs = MIN(sq->nr_reqs, sq->size);
+    reqs = g_try_new0(NvmeRequest, sq->nr_reqs);
+    iov = g_try_new0(struct iovec, (size_t)sq->nr_reqs * n->max_iov);
+    blocks = g_try_new0(RAMBlock *, (size_t)sq->nr_reqs * n->max_iov);
+    if (!reqs || !iov || !blocks) {
+        g_free(reqs);
+        g_free(iov);
+        g_free(blocks);
+        return NULL;
+    }
+    for (uint32_t i = sq->nr_reqs; i-- > 0;) {
         reqs[i].sq = sq;
         reqs[i].data.iov = iov + (size_t)i * n->max_iov;
         reqs[i].data.block = blocks + (size_t)i * n->max_iov;
@@ -415,6 +452,10 @@ NvmeSq *nvme_sq_new(NvmeCtrl *n, uint16_t id, uint64_t base, uint32_t size, Nvme
                    .base = base,
                    .notifier = {.fd = -1}};
     sq->reqs = requests_new(n, sq);
+    if (!sq->reqs) {
+        g_free(sq);
+        return NULL;
+    }
     sq->bh = aio_bh_new(sq->ctx, sq_process_bh, sq);
     __atomic_fetch_add(&cq->sqs, 1, __ATOMIC_RELAXED);
     n->sq[id] = sq;
@@ -430,11 +471,11 @@ static void cq_free_in_ctx(void *opaque)
 {
     NvmeCq *cq = opaque;
 
-    cq->head = cq->tail;
+    __atomic_store_n(&cq->head, cq->tail, __ATOMIC_RELAXED);
     cq_interrupt_done(cq);
     cq->n->db[cq->id].cq = NULL;
     aio_bh_delete(cq->bh);
-    ram_cache_clear(&cq->ring);
+    nvme_ram_clear(&cq->ram);
 }
 
 void nvme_cq_delete(NvmeCq *cq)
@@ -454,7 +495,41 @@ static void sq_free_in_ctx(void *opaque)
     NvmeSq *sq = opaque;
 
     aio_bh_delete(sq->bh);
-    ram_cache_clear(&sq->ring);
+    nvme_ram_clear(&sq->ram);
+}
+
+static void add_stats(NvmeStats *sum, const NvmeStats *s)
+{
+    sum->blocks_read += __atomic_load_n(&s->blocks_read, __ATOMIC_RELAXED);
+    sum->blocks_written += __atomic_load_n(&s->blocks_written, __ATOMIC_RELAXED);
+    sum->reads += __atomic_load_n(&s->reads, __ATOMIC_RELAXED);
+    sum->writes += __atomic_load_n(&s->writes, __ATOMIC_RELAXED);
+    sum->media_errors += __atomic_load_n(&s->media_errors, __ATOMIC_RELAXED);
+}
+
+NvmeStats nvme_stats(NvmeCtrl *n)
+{
+    NvmeStats sum = n->stats;
+
+    for (unsigned id = 1; id < n->num_db; id++) {
+        if (n->sq[id]) {
+            add_stats(&sum, &n->sq[id]->stats);
+        }
+    }
+    return sum;
+}
+
+static void nothing(void *unused)
+{
+}
+
+void nvme_fence_queues(NvmeCtrl *n)
+{
+    unsigned pairs = n->ioregionfds ? MIN(n->ioregionfds->len, n->num_db - 1) : 0;
+
+    for (unsigned i = 0; i < pairs; i++) {
+        aio_call(nvme_queue_ctx(n, i + 1), nothing, NULL);
+    }
 }
 
 static void finish_reset_if_done(NvmeCtrl *n)
@@ -480,6 +555,7 @@ static void sq_ended(void *opaque)
     NvmeRequest *req = sq->delete_req;
 
     aio_call(sq->ctx, sq_free_in_ctx, sq);
+    add_stats(&n->stats, &sq->stats);
     __atomic_fetch_sub(&sq->cq->sqs, 1, __ATOMIC_RELAXED);
     event_notifier_cleanup(&sq->notifier);
     g_free(sq->reqs[0].data.iov);
@@ -506,11 +582,11 @@ static void sq_stop_in_ctx(void *opaque)
     NvmeSq *sq = opaque;
 
     sq->deleting = true;
-    if (sq->n->resetting && sq->cq->done) {
+    if (__atomic_load_n(&sq->n->resetting, __ATOMIC_RELAXED) && sq->cq->done) {
         aio_bh_schedule(sq->cq->bh); /* a full completion queue must not hold them */
     }
     /* Those that the error policy parked will never be submitted again. */
-    for (uint32_t i = 0; i < sq->size; i++) {
+    for (uint32_t i = 0; i < sq->nr_reqs; i++) {
         NvmeRequest *req = &sq->reqs[i];
 
         if (req->busy && req->parked) {

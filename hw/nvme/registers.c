@@ -63,8 +63,17 @@ void nvme_fail(NvmeCtrl *n, const char *why)
     __atomic_fetch_or(&n->csts, NVME_CSTS_CFS, __ATOMIC_RELEASE);
 }
 
-/* --- enable and reset
- * ------------------------------------------------------------------------------------ */
+/* CSTS.SHST; other bits may change meanwhile. */
+static void set_shutdown_status(NvmeCtrl *n, uint32_t shst)
+{
+    uint32_t old = __atomic_load_n(&n->csts, __ATOMIC_RELAXED);
+
+    while (!__atomic_compare_exchange_n(&n->csts, &old, (old & ~NVME_CSTS_SHST_MASK) | shst, true,
+                                        __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+    }
+}
+
+/* --- enable and reset ------------------------------------------------------------------------ */
 
 static const char *enable_error(NvmeCtrl *n, uint32_t cc)
 {
@@ -101,7 +110,11 @@ static void controller_enable(NvmeCtrl *n, uint32_t cc)
     n->page_bits = 12 + NVME_CC_MPS(cc);
     n->page_size = 1u << n->page_bits;
     cq = nvme_cq_new(n, 0, n->acq, (n->aqa >> 16 & 0xfff) + 1, 0, true);
-    nvme_sq_new(n, 0, n->asq, (n->aqa & 0xfff) + 1, cq);
+    if (!nvme_sq_new(n, 0, n->asq, (n->aqa & 0xfff) + 1, cq)) {
+        nvme_cq_delete(cq);
+        nvme_fail(n, "no memory for the admin queue");
+        return;
+    }
     n->keep_alive_seen = false;
     TRACE(nvme, controller_ready, "page size %u", n->page_size);
     __atomic_fetch_or(&n->csts, NVME_CSTS_RDY, __ATOMIC_RELEASE);
@@ -109,7 +122,7 @@ static void controller_enable(NvmeCtrl *n, uint32_t cc)
 
 void nvme_reset_finished(NvmeCtrl *n)
 {
-    n->resetting = false;
+    __atomic_store_n(&n->resetting, false, __ATOMIC_RELAXED);
     nvme_features_reset(n);
     __atomic_fetch_and(&n->csts, ~(NVME_CSTS_RDY | NVME_CSTS_CFS | NVME_CSTS_SHST_MASK),
                        __ATOMIC_RELEASE);
@@ -123,7 +136,7 @@ void nvme_reset_finished(NvmeCtrl *n)
 
 static void controller_disable(NvmeCtrl *n)
 {
-    n->resetting = true;
+    __atomic_store_n(&n->resetting, true, __ATOMIC_RELAXED);
     nvme_aer_clear(n);
     nvme_dbbuf_off(n);
     aio_timer_del(n->keep_alive_timer);
@@ -140,13 +153,12 @@ static void shutdown_flushed(BlkRequest *blk, int ret)
 {
     ShutdownFlush *f = container_of(blk, ShutdownFlush, blk);
     NvmeCtrl *n = f->n;
-    uint32_t csts = n->csts & ~NVME_CSTS_SHST_MASK;
 
     if (ret < 0) {
         nvme_fail(n, "flush at shutdown failed");
     }
     if (NVME_CC_SHN(n->cc)) {
-        __atomic_store_n(&n->csts, csts | NVME_CSTS_SHST_COMPLETE, __ATOMIC_RELEASE);
+        set_shutdown_status(n, NVME_CSTS_SHST_COMPLETE);
     }
     object_unref(n);
     g_free(f);
@@ -158,7 +170,7 @@ static void controller_shutdown(NvmeCtrl *n)
 
     f->n = (NvmeCtrl *)object_ref(n);
     f->blk = (BlkRequest){.op = BLK_FLUSH, .complete = shutdown_flushed};
-    __atomic_store_n(&n->csts, (n->csts & ~NVME_CSTS_SHST_MASK) | 1u << 2, __ATOMIC_RELEASE);
+    set_shutdown_status(n, NVME_CSTS_SHST_OCCURRING);
     if (n->conf.blk) {
         blk_submit(n->conf.blk, &f->blk, n->home);
     } else {
@@ -183,13 +195,11 @@ static void write_cc(NvmeCtrl *n, uint32_t value)
     if (NVME_CC_SHN(value) && !NVME_CC_SHN(old)) {
         controller_shutdown(n);
     } else if (!NVME_CC_SHN(value) && NVME_CC_SHN(old) && !n->resetting) {
-        __atomic_fetch_and(&n->csts, ~NVME_CSTS_SHST_MASK, __ATOMIC_RELEASE);
+        set_shutdown_status(n, 0);
     }
 }
 
-/* --- writes
- * ------------------------------------------------------------------------------------------------
- */
+/* --- writes ---------------------------------------------------------------------------------- */
 
 static void write_64bit(uint64_t *reg, hwaddr offset, uint64_t data, unsigned size, uint64_t mask)
 {
@@ -204,7 +214,10 @@ static void nvme_register_write(void *opaque, hwaddr offset, uint64_t data, unsi
     NvmeCtrl *n = opaque;
     bool enabled = n->cc & NVME_CC_EN;
 
-    if (offset & 3) {
+    if (unlikely(__atomic_load_n(&n->gone, __ATOMIC_ACQUIRE))) {
+        return;
+    }
+    if (offset & 3 || size < 4) { /* 3.1: hosts use 32-bit or 64-bit accesses */
         TRACE(nvme, unaligned_write, "offset 0x%" PRIx64, (uint64_t)offset);
         return;
     }
@@ -264,7 +277,6 @@ void nvme_registers_reset(NvmeCtrl *n)
     __atomic_store_n(&n->asq, 0, __ATOMIC_RELEASE);
     __atomic_store_n(&n->acq, 0, __ATOMIC_RELEASE);
     __atomic_store_n(&n->intms, 0, __ATOMIC_RELEASE);
-    __atomic_store_n(&n->irq_status, 0, __ATOMIC_RELEASE);
 }
 
 const MemoryRegionOps nvme_register_ops = {

@@ -238,6 +238,7 @@ static bool pci_device_realize(DeviceState *qdev, GError **errp)
     }
     config_init(dev);
     address_space_init(&dev->bus_master_as, get_system_memory(), dma_name);
+    dev->bus_master_as.owner = OBJECT(dev);
     address_space_set_enabled(&dev->bus_master_as, false);
     if (!pci_bus_claim(pci_get_bus(dev), dev, errp)) {
         address_space_destroy(&dev->bus_master_as);

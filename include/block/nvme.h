@@ -8,8 +8,7 @@
 
 #include "qemu/osdep.h"
 
-/* --- controller registers (3.1)
- * ------------------------------------------------------------------------ */
+/* --- controller registers (3.1) -------------------------------------------------------------- */
 enum NvmeRegister {
     NVME_REG_CAP = 0x00,
     NVME_REG_VS = 0x08,
@@ -48,11 +47,11 @@ enum NvmeRegister {
 #define NVME_CSTS_RDY BIT(0)
 #define NVME_CSTS_CFS BIT(1)
 #define NVME_CSTS_SHST_MASK (3u << 2)
+#define NVME_CSTS_SHST_OCCURRING (1u << 2)
 #define NVME_CSTS_SHST_COMPLETE (2u << 2)
 #define NVME_CSTS_NSSRO BIT(4)
 
-/* --- commands and completions (4.2, 4.6)
- * ------------------------------------------------------------------ */
+/* --- commands and completions (4.2, 4.6) ----------------------------------------------------- */
 typedef struct NvmeSglDescriptor {
     uint64_t addr;
     uint32_t len;
@@ -167,8 +166,7 @@ enum NvmeStatus {
     NVME_DNR = 0x4000,
 };
 
-/* --- identify (5.15)
- * ------------------------------------------------------------------------------------------ */
+/* --- identify (5.15) ------------------------------------------------------------------------- */
 enum NvmeIdentifyCns {
     NVME_CNS_NAMESPACE = 0x00,
     NVME_CNS_CONTROLLER = 0x01,
@@ -225,6 +223,7 @@ _Static_assert(offsetof(NvmeIdController, oacs) == 256, "figure 247");
 _Static_assert(offsetof(NvmeIdController, sqes) == 512, "figure 247");
 _Static_assert(offsetof(NvmeIdController, subnqn) == 768, "figure 247");
 
+#define NVME_OAES_NS_CHANGED BIT(8)
 #define NVME_OACS_DBBUF BIT(8)
 #define NVME_ONCS_COMPARE BIT(0)
 #define NVME_ONCS_DSM BIT(2)
@@ -261,8 +260,7 @@ typedef struct QEMU_PACKED NvmeIdNamespace {
 _Static_assert(sizeof(NvmeIdNamespace) == 4096, "figure 245");
 _Static_assert(offsetof(NvmeIdNamespace, lbaf) == 128, "figure 245");
 
-/* --- log pages (5.14)
- * ----------------------------------------------------------------------------------------- */
+/* --- log pages (5.14) ------------------------------------------------------------------------ */
 enum NvmeLogPage {
     NVME_LOG_ERROR = 0x01,
     NVME_LOG_SMART = 0x02,
@@ -314,8 +312,12 @@ _Static_assert(sizeof(NvmeEffectsLog) == 4096, "figure 199");
 #define NVME_EFFECT_CSUPP BIT(0)
 #define NVME_EFFECT_LBCC BIT(1)
 
-/* --- features (5.21)
- * ------------------------------------------------------------------------------------------ */
+typedef struct NvmeChangedNsLog {
+    uint32_t nsid[1024];
+} NvmeChangedNsLog;
+_Static_assert(sizeof(NvmeChangedNsLog) == 4096, "figure 198");
+
+/* --- features (5.21) ------------------------------------------------------------------------- */
 enum NvmeFeature {
     NVME_FEAT_ARBITRATION = 0x01,
     NVME_FEAT_POWER_MANAGEMENT = 0x02,
@@ -334,8 +336,7 @@ enum { NVME_FEAT_SEL_CURRENT, NVME_FEAT_SEL_DEFAULT, NVME_FEAT_SEL_SAVED, NVME_F
 #define NVME_FEAT_CAP_NS BIT(1)
 #define NVME_FEAT_CAP_CHANGEABLE BIT(2)
 
-/* --- asynchronous events (5.2)
- * ------------------------------------------------------------------------------------ */
+/* --- asynchronous events (5.2) --------------------------------------------------------------- */
 enum { NVME_AER_ERROR = 0, NVME_AER_SMART = 1, NVME_AER_NOTICE = 2 };
 enum { NVME_AER_INVALID_DB_REGISTER = 0, NVME_AER_INVALID_DB_VALUE = 1 };
 enum { NVME_AER_SMART_RELIABILITY = 0, NVME_AER_SMART_TEMPERATURE = 1, NVME_AER_SMART_SPARE = 2 };

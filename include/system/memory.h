@@ -248,7 +248,7 @@ uint64_t ram_block_size(const RAMBlock *block);
 typedef struct RamCache {
     uint64_t generation;      /* of the space when host was valid */
     uint8_t *host;            /* NULL: empty */
-    hwaddr addr, len;
+    hwaddr addr, len;         /* the whole piece of RAM around what was looked up */
     RAMBlock *block;          /* pinned */
     bool writable;
 } RamCache;
