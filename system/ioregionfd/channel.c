@@ -79,7 +79,7 @@ void io_channel_execute(IoChannel *ch, const struct ioregionfd_cmd *cmd, uint32_
         fence(ch, source);
         ch->fencing = false;
     }
-    if (resp && source == IO_FROM_RING && !waiter_pending(cmd->id)) {
+    if (resp && source != IO_FROM_KVM && !waiter_pending(cmd->id)) {
         return; /* cancelled before it began: a dropped write, a read that gave all-ones */
     }
     if (unlikely(op == IOREGIONFD_CMD_SYNC)) {

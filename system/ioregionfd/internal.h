@@ -182,7 +182,6 @@ struct IoRegionFd {
     Object *bound_device; /* not referenced: gives its regions back when it goes */
     IoRegionFd *next_binding;
 };
-IoChannel *ioregionfd_channel(IoRegionFd *ior);
 /* device=,region=: binds now if the device is there, else when it appears. */
 bool io_binding_add(IoRegionFd *ior, GError **errp);
 /* Gives the regions back. */

@@ -28,11 +28,6 @@ const char *ioregionfd_id(IoRegionFd *ior)
     return ior->id ? ior->id : object_get_name(OBJECT(ior));
 }
 
-IoChannel *ioregionfd_channel(IoRegionFd *ior)
-{
-    return ior->channel;
-}
-
 /* --- complete
  * ------------------------------------------------------------------------------------------------------------
  */

@@ -162,7 +162,7 @@ void ioregion_set_home(MemoryRegion *mr, AioContext *ctx, unsigned flags)
 
 bool ioregion_set_ioregionfd(MemoryRegion *mr, IoRegionFd *ior, unsigned flags, GError **errp)
 {
-    IoChannel *ch = ioregionfd_channel(ior);
+    IoChannel *ch = ior->channel;
     IoRegion *r;
 
     assert_main_loop();

@@ -222,11 +222,17 @@ void io_socket_pass_lead(IoChannel *ch, const IoRegionWaiter *but)
 
         if (w && w != but && (waiter_flags(w) & WAIT_PHASE) == WAIT_PENDING &&
             __atomic_load_n(&w->channel, __ATOMIC_RELAXED) == ch) {
-            /* It may have ended since, or be sending still: then it passes this on. */
-            waiter_promote(w);
-            return;
+            /* It may end before it looks: then it passes this on. */
+            if (waiter_promote(w)) {
+                return;
+            }
         }
     }
+}
+
+static void pass_lead(void *channel, const IoRegionWaiter *but)
+{
+    io_socket_pass_lead(channel, but);
 }
 
 /* True if w reads the answers from now on. */
@@ -301,7 +307,7 @@ bool io_socket_send_wait(IoChannel *ch, IoRegionWaiter *w, const struct ioregion
         }
         if (waiter_look(w) == WAITER_EVENTS) {
             drop_lead(ch, w, &leading);
-            waiter_run_events(w);
+            waiter_run_events(w, pass_lead);
             continue;
         }
         /* The other end may be unable to read because nobody reads its answers. */
@@ -328,7 +334,7 @@ void io_socket_wait(IoChannel *ch, IoRegionWaiter *w)
             return;
         case WAITER_EVENTS:
             drop_lead(ch, w, &leading);
-            waiter_run_events(w);
+            waiter_run_events(w, pass_lead);
             continue;
         case WAITER_PENDING:
             break;

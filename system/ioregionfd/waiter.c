@@ -275,13 +275,14 @@ unsigned waiter_cancel_all(const void *channel, const void *region, uint32_t why
     return n;
 }
 
-static void set_flag(IoRegionWaiter *w, uint32_t flag)
+static uint64_t set_flag(IoRegionWaiter *w, uint32_t flag)
 {
     uint64_t old = __atomic_fetch_or(&w->state, flag, __ATOMIC_SEQ_CST);
 
     if ((old & WAIT_PHASE) == WAIT_PENDING) {
         wake(w, (uint32_t)old);
     }
+    return old;
 }
 
 void waiter_kick(IoRegionWaiter *w)
@@ -289,9 +290,11 @@ void waiter_kick(IoRegionWaiter *w)
     set_flag(w, WAIT_KICK);
 }
 
-void waiter_promote(IoRegionWaiter *w)
+bool waiter_promote(IoRegionWaiter *w)
 {
-    set_flag(w, WAIT_LEAD);
+    uint64_t old = set_flag(w, WAIT_LEAD);
+
+    return (old & WAIT_PHASE) == WAIT_PENDING && !(old & WAIT_AWAY);
 }
 
 /* --- waiting
@@ -315,14 +318,20 @@ WaiterStep waiter_look(IoRegionWaiter *w)
     }
 }
 
-void waiter_run_events(IoRegionWaiter *w)
+void waiter_run_events(IoRegionWaiter *w, void (*promoted)(void *channel, const IoRegionWaiter *w))
 {
     uint64_t before = ioregion_ticks();
+    /* Whoever promotes us sees AWAY, or we see the promotion here. */
+    uint64_t old = __atomic_fetch_or(&w->state, WAIT_AWAY, __ATOMIC_SEQ_CST);
 
-    __atomic_fetch_and(&w->state, ~(uint64_t)WAIT_KICK, __ATOMIC_SEQ_CST);
+    __atomic_fetch_and(&w->state, ~(uint64_t)(WAIT_KICK | WAIT_LEAD), __ATOMIC_SEQ_CST);
+    if (old & WAIT_LEAD && promoted) {
+        promoted((void *)(uintptr_t)w->channel, w);
+    }
     if (w->process_events) {
         w->process_events(w->cpu);
     }
+    __atomic_fetch_and(&w->state, ~(uint64_t)WAIT_AWAY, __ATOMIC_SEQ_CST);
     w->start += ioregion_ticks() - before;
 }
 
@@ -433,7 +442,7 @@ void waiter_wait(IoRegionWaiter *w)
         case WAITER_ENDED:
             return;
         case WAITER_EVENTS:
-            waiter_run_events(w);
+            waiter_run_events(w, NULL);
             continue;
         case WAITER_PENDING:
             break;
@@ -447,7 +456,7 @@ void waiter_wait(IoRegionWaiter *w)
         if (!looked && w->events_pending && __atomic_load_n(w->events_pending, __ATOMIC_SEQ_CST)) {
             looked = true;
             waiter_end_sleep(w, WAIT_SLEEP);
-            waiter_run_events(w);
+            waiter_run_events(w, NULL);
             continue;
         }
         looked = true;

@@ -30,6 +30,7 @@ enum {
     WAIT_POLL = 1 << 4,  /* sleeps in poll() with its eventfd: it reads a socket */
     WAIT_KICK = 1 << 5,  /* its vCPU has something else to do */
     WAIT_LEAD = 1 << 6,  /* it is asked to read its channel's socket from now on */
+    WAIT_AWAY = 1 << 7,  /* it is in its vCPU's events, maybe parked: it reads nothing */
 };
 
 /* Why a wait failed: status beyond what the wire has. */
@@ -86,8 +87,9 @@ bool waiter_cancel(IoRegionWaiter *w, const void *channel, const void *region, u
 unsigned waiter_cancel_all(const void *channel, const void *region, uint32_t why);
 /* The thread shall look at its vCPU's flags now. Any thread. */
 void waiter_kick(IoRegionWaiter *w);
-/* The thread shall read its channel's socket. Any thread. */
-void waiter_promote(IoRegionWaiter *w);
+/* The thread shall read its channel's socket.  False: it does not wait, or is away; ask another
+ * one.  Any thread. */
+bool waiter_promote(IoRegionWaiter *w);
 
 /* What waiter_look() saw. */
 typedef enum WaiterStep { WAITER_PENDING, WAITER_ENDED, WAITER_EVENTS } WaiterStep;
@@ -97,8 +99,9 @@ static inline uint32_t waiter_flags(const IoRegionWaiter *w)
 }
 /* PENDING, or ENDED (done or cancelled), or EVENTS: call waiter_run_events(). */
 WaiterStep waiter_look(IoRegionWaiter *w);
-/* Runs the vCPU's events and takes the time out of the wait's. */
-void waiter_run_events(IoRegionWaiter *w);
+/* Runs the vCPU's events and takes the time out of the wait's.  promoted() (may be NULL) is called
+ * first if the thread had been promoted. */
+void waiter_run_events(IoRegionWaiter *w, void (*promoted)(void *channel, const IoRegionWaiter *w));
 /* Polls for the answer as long as that has paid lately; true if the wait is over. */
 bool waiter_spin(IoRegionWaiter *w);
 /* Sets flag (WAIT_SLEEP, WAIT_POLL) for a sleep; false if there is something to do instead. *flags:

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Bad input on the command line: one line on stderr that names the option or value, exit status 1,
+ * and nothing left behind.  The same mistakes at run time are refused, and the machine goes on.
+ */
+#include "libqtest.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define BASE "-machine q35,accel=qtest -nodefaults -display none "
+
+static char *dir;
+static char *image;
+
+/* The start fails with one line that has all the words, which are separated by '|'. */
+static void refused(const char *args, const char *words)
+{
+    g_autofree char *out = NULL;
+    g_auto(GStrv) list = g_strsplit(words, "|", -1);
+    int status = qtest_run(args, &out);
+
+    g_test_message("%s: status %d: %s", args, status, out);
+    g_assert_cmpint(status, ==, 1);
+    g_assert_true(g_str_has_suffix(out, "\n"));
+    g_assert_true(strchr(out, '\n') == out + strlen(out) - 1); /* one line */
+    g_assert_nonnull(strstr(out, ": "));
+    for (char **w = list; *w; w++) {
+        if (!strstr(out, *w)) {
+            g_error("'%s' does not name '%s': %s", args, *w, out);
+        }
+    }
+}
+
+static void test_unknown_options(void)
+{
+    refused(BASE "-devcie nvme", "-devcie|-device");
+    refused(BASE "-blokdev x", "-blokdev|-blockdev");
+    refused(BASE "-no-such-option-at-all", "-no-such-option-at-all");
+    refused(BASE "--machin q35", "machin");
+    refused(BASE "-vnc :0", "-vnc"); /* QEMU has it, this has not */
+    refused(BASE "-usb", "-usb");
+    refused(BASE "-netdev user,id=n0", "-netdev");
+    refused(BASE "-device", "-device");
+    refused(BASE "stray", "stray");
+}
+
+static void test_values(void)
+{
+    refused("-machine q36 -accel qtest", "q36");
+    refused("-machine q35,nope=1 -accel qtest", "nope");
+    refused("-machine q35 -accel nope", "nope");
+    refused("-machine q35,accel=qtest -accel qtest", "accel");
+    refused(BASE "-m 12x", "12x");
+    refused(BASE "-m 0", "0");
+    refused(BASE "-smp 0", "0");
+    refused(BASE "-smp 4,sockets=3", "sockets");
+    refused(BASE "-smp cpus=2,coers=2", "coers|cores");
+    refused(BASE "-cpu nope", "nope");
+    refused(BASE "-rtc base=never", "never");
+    refused(BASE "-uuid 123", "123");
+    refused(BASE "-display gtk", "gtk");
+    refused(BASE "-kernel /no/such/kernel", "/no/such/kernel");
+    refused(BASE "-trace no_such_trace_point_*", "no_such_trace_point_");
+    refused(BASE "-D /no/such/dir/log", "/no/such/dir/log");
+    refused(BASE "-pidfile /no/such/dir/pid", "/no/such/dir/pid");
+    refused(BASE "-qtest-log /no/such/dir/log -qtest null", "/no/such/dir/log");
+}
+
+static void test_devices(void)
+{
+    refused(BASE "-device nvem", "nvem|nvme");
+    refused(BASE "-device nvme,serial=x,seriall=y", "seriall|serial");
+    refused(BASE "-device nvme,serial=x,drive=nobody", "nobody");
+    refused(BASE "-device nvme,serial=x,bus=nobus", "nobus");
+    refused(BASE "-device nvme,serial=x,addr=99", "99");
+    refused(BASE "-device nvme,serial=x,addr=4 -device nvme,serial=y,addr=4", "4");
+    refused(BASE "-device nvme,serial=x,id=a -device nvme,serial=y,id=a", "a");
+    refused(BASE "-device nvme,serial=x,id=9a", "9a");
+    refused(BASE "-device nvme", "serial");
+    refused(BASE "-device id=x", "driver");
+    refused(BASE "-device device", "device");
+    refused(BASE "-device pcie-root-port,slot=fast", "fast");
+    refused(BASE "-global nvme.serial -device nvme,serial=x", "nvme.serial");
+    refused(BASE "-global pcie-root-port.slot=fast -device pcie-root-port", "fast");
+}
+
+static void test_json(void)
+{
+    refused(BASE "-device \"{'driver': 'nvme'\"", "-device");
+    refused(BASE "-device \"{'driver': 'nvme', 'serial': 'x',}\"", "-device");
+    refused(BASE "-device \"{'driver' 'nvme'}\"", "-device");
+    refused(BASE "-device \"{'driver': 'nvme', 'serial': 'x'} y\"", "-device");
+    refused(BASE "-device \"{'driver': 'nvme', 'serial': 5.5}\"", "serial");
+    refused(BASE "-object \"{'qom-type': 'iothread', 'id': }\"", "-object");
+    refused(BASE "-object \"{'qom-type': 'iothread', 'id': 'i', 'poll-max-ns': 'x'}\"",
+            "poll-max-ns");
+    refused(BASE "-blockdev \"{'driver': 'file'\"", "-blockdev");
+    refused(BASE "-blockdev \"[]\"", "-blockdev");
+}
+
+static void test_objects(void)
+{
+    refused(BASE "-object iotread,id=i", "iotread|iothread");
+    refused(BASE "-object iothread", "id");
+    refused(BASE "-object iothread,id=i -object iothread,id=i", "i");
+    refused(BASE "-object iothread,id=i,poll-max-nss=1", "poll-max-nss|poll-max-ns");
+    refused(BASE "-object iothread,id=i,poll-max-ns=often", "often");
+    refused(BASE "-object ioregionfd,id=r", "iothread");
+    refused(BASE "-object ioregionfd,id=r,iothread=nobody", "nobody");
+    refused(BASE "-object iothread,id=i -object ioregionfd,id=r,iothread=i,transport=pigeon",
+            "pigeon");
+    refused(BASE "-object ioregionfd,id=r,fd=99", "99");
+}
+
+static void test_regions(void)
+{
+    refused(BASE "-object iothread,id=i -object ioregionfd,id=r,iothread=i,device=nobody,region=0",
+            "nobody");
+    refused(BASE "-object iothread,id=i -device nvme,serial=x,id=n -object "
+                 "ioregionfd,id=r,iothread=i,device=n,region=7",
+            "7");
+    refused(BASE "-object iothread,id=i -device pci-testdev,id=t -object "
+                 "ioregionfd,id=r0,iothread=i,device=t,region=0 -object "
+                 "ioregionfd,id=r1,iothread=i,device=t,region=0",
+            "region|r0");
+}
+
+static void test_images(void)
+{
+    g_autofree char *missing =
+        g_strdup_printf(BASE "-drive if=none,id=d,file=%s/none.img,format=raw", dir);
+    g_autofree char *missing_node =
+        g_strdup_printf(BASE "-blockdev file,node-name=d,filename=%s/none.img", dir);
+    g_autofree char *unreadable = g_strdup_printf("%s/dir.img", dir);
+    g_autofree char *directory =
+        g_strdup_printf(BASE "-blockdev file,node-name=d,filename=%s", dir);
+    g_autofree char *locked = NULL, *locked_why = NULL;
+    g_autofree char *format =
+        g_strdup_printf(BASE "-drive if=none,id=d,file=%s,format=nope", image);
+    g_autofree char *twice =
+        g_strdup_printf(BASE "-drive if=none,id=d,file=%s,format=raw -device nvme,serial=x,drive=d "
+                             "-device nvme,serial=y,drive=d",
+                        image);
+    QTestState *holder;
+
+    refused(missing, "none.img");
+    refused(missing_node, "none.img");
+    refused(directory, dir);
+    refused(format, "nope");
+    refused(twice, "d");
+    refused(BASE "-drive if=none,id=d,file=/tmp/x,formt=raw", "formt|format");
+    refused(BASE "-drive if=floppy,id=d", "floppy");
+    refused(BASE "-blockdev driver=nope,node-name=n", "nope");
+    refused(BASE "-blockdev null-co,node-name=n -blockdev null-co,node-name=n", "n");
+
+    /* Another process has the image. */
+    holder = qtest_initf("-machine q35 -nodefaults -drive if=none,id=d,file=%s,format=raw -device "
+                         "nvme,serial=x,drive=d",
+                         image);
+    locked = g_strdup_printf(
+        BASE "-drive if=none,id=d,file=%s,format=raw -device nvme,serial=x,drive=d", image);
+    refused(locked, "lock");
+    locked_why = g_strdup_printf("%s", image);
+    refused(locked, locked_why);
+    qtest_quit(holder);
+}
+
+static void test_chardevs(void)
+{
+    refused(BASE "-chardev nope,id=c", "nope");
+    refused(BASE "-chardev socket,id=c", "path");
+    refused(BASE "-chardev socket,id=c,path=/no/such/socket", "/no/such/socket");
+    refused(BASE "-chardev null,id=c -chardev null,id=c", "c");
+    refused(BASE "-mon chardev=nobody,mode=control", "nobody");
+    refused(BASE "-chardev null,id=c -mon chardev=c,mode=telepathy", "telepathy");
+    refused(BASE "-serial nope:", "nope");
+    refused(BASE "-qmp nope:", "nope");
+    refused(BASE "-qtest unix:/no/such/socket", "/no/such/socket");
+}
+
+static void test_no_kvm(void)
+{
+    if (access("/dev/kvm", R_OK | W_OK) == 0) {
+        g_test_skip("/dev/kvm is here");
+        return;
+    }
+    refused("-machine q35 -accel kvm -display none -nodefaults", "/dev/kvm");
+}
+
+/* Engines that the host has not are errors, never a silent fallback. */
+static void test_engine(void)
+{
+    refused("-machine none -accel kvm,ioregionfd=warp", "warp");
+}
+
+/* The same mistakes at run time. */
+static void test_run_time(void)
+{
+    QTestState *s = qtest_init(
+        "-machine q35 -nodefaults -object iothread,id=i -device pcie-root-port,id=rp -device "
+        "pci-testdev,id=t,addr=5 -object ioregionfd,id=r,iothread=i,device=t,region=0");
+    static const char *const bad[] = {
+        "{'execute': 'object-del', 'arguments': {'id': 'i'}}", /* in use */
+        "{'execute': 'object-add', 'arguments': {'qom-type': 'ioregionfd', 'id': 'r2', 'iothread': "
+        "'i', 'device': 't', "
+        "'region': 0}}",
+        "{'execute': 'object-add', 'arguments': {'qom-type': 'ioregionfd', 'id': 'r2', 'iothread': "
+        "'i', 'device': 't', "
+        "'region': 77}}",
+        "{'execute': 'object-add', 'arguments': {'qom-type': 'ioregionfd', 'id': 'r2', 'iothread': "
+        "'nobody'}}",
+        "{'execute': 'device_add', 'arguments': {'driver': 'nvme', 'bus': 'rp', 'serial': 'x', "
+        "'drive': 'nobody'}}",
+        "{'execute': 'device_add', 'arguments': {'driver': 'nvme', 'bus': 'rp'}}",
+        "{'execute': 'device_add', 'arguments': {'driver': 'nvme', 'bus': 'pcie.0', 'serial': "
+        "'x'}}",
+        "{'execute': 'device_add', 'arguments': {'driver': 'nvme', 'bus': 'nobus', 'serial': 'x'}}",
+        "{'execute': 'device_add', 'arguments': {'driver': 'pcie-root-port'}}",
+        "{'execute': 'device_del', 'arguments': {'id': 't'}}",
+        "{'execute': 'blockdev-add', 'arguments': {'driver': 'file', 'node-name': 'n', 'filename': "
+        "'/no/such/image'}}",
+    };
+    g_autofree char *before = qtest_hmp(s, "info qom-tree"), *after = NULL;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_autofree char *text = qtest_qmp_error(s, "GenericError", "%s", bad[i]);
+
+        g_assert_null(strchr(text, '\n'));
+    }
+    after = qtest_hmp(s, "info qom-tree");
+    g_assert_cmpstr(before, ==, after);
+    /* In order, everything goes. */
+    qtest_qmp_ok(s, "{'execute': 'object-del', 'arguments': {'id': 'r'}}");
+    qtest_qmp_ok(s, "{'execute': 'object-del', 'arguments': {'id': 'i'}}");
+    qtest_quit(s);
+}
+
+static void test_help(void)
+{
+    static const struct {
+        const char *args, *word;
+    } cases[] = {
+        {"-help", "-device"},
+        {"-version", "version"},
+        {"-machine help", "q35"},
+        {"-M help", "none"},
+        {"-device help", "nvme"},
+        {"-device ?", "nvme"},
+        {"-object help", "iothread"},
+        {"-cpu help", "max"},
+        {"-accel help", "kvm"},
+        {"-chardev help", "socket"},
+        {"-device nvme,help", "serial"},
+        {"-object iothread,help", "poll-max-ns"},
+        {"-object ioregionfd,?", "iothread"},
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *out = NULL;
+        int status = qtest_run(cases[i].args, &out);
+
+        g_test_message("%s", cases[i].args);
+        g_assert_cmpint(status, ==, 0);
+        g_assert_nonnull(strstr(out, cases[i].word));
+    }
+}
+
+int main(int argc, char **argv)
+{
+    int ret, fd;
+
+    g_test_init(&argc, &argv, NULL);
+    dir = g_dir_make_tmp("qtest-XXXXXX", NULL);
+    image = g_strdup_printf("%s/disk.img", dir);
+    fd = open(image, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    g_assert_cmpint(ftruncate(fd, 1 << 20), ==, 0);
+    close(fd);
+    g_test_add_func("/cmdline/unknown-options", test_unknown_options);
+    g_test_add_func("/cmdline/values", test_values);
+    g_test_add_func("/cmdline/devices", test_devices);
+    g_test_add_func("/cmdline/json", test_json);
+    g_test_add_func("/cmdline/objects", test_objects);
+    g_test_add_func("/cmdline/regions", test_regions);
+    g_test_add_func("/cmdline/images", test_images);
+    g_test_add_func("/cmdline/chardevs", test_chardevs);
+    g_test_add_func("/cmdline/no-kvm", test_no_kvm);
+    g_test_add_func("/cmdline/engine", test_engine);
+    g_test_add_func("/cmdline/run-time", test_run_time);
+    g_test_add_func("/cmdline/help", test_help);
+    ret = g_test_run();
+    unlink(image);
+    rmdir(dir);
+    return ret;
+}
