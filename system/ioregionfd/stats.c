@@ -17,14 +17,14 @@ IoRegionEngine ioregion_engine(const IoRegion *r)
                : IOREGION_ENGINE_USER;
 }
 
-static const char *transport_name(const IoChannel *ch)
+static const char *transport_name(IoRegionTransport t)
 {
-    return ch->transport == IOREGION_TRANSPORT_RING ? "ring" : "socket";
+    return t == IOREGION_TRANSPORT_RING ? "ring" : "socket";
 }
 
 static const char *home_name(const IoChannel *ch)
 {
-    return ch->external ? "external" : aio_context_name(ch->ctx);
+    return ch->external ? NULL : aio_context_name(ch->ctx);
 }
 
 void ioregion_describe(const MemoryRegion *mr, GString *out)
@@ -37,9 +37,10 @@ void ioregion_describe(const MemoryRegion *mr, GString *out)
     if (r->channel->owner) {
         g_string_append_printf(out, "%s at ", r->channel->name);
     }
-    g_string_append_printf(out, "%s, %s, %s%s", home_name(r->channel),
-                           ioregion_engine_name(ioregion_engine(r)), transport_name(r->channel),
-                           r->posted ? ", posted" : "");
+    g_string_append_printf(out, "%s, %s, %s%s",
+                           home_name(r->channel) ? home_name(r->channel) : "another process",
+                           ioregion_engine_name(ioregion_engine(r)),
+                           transport_name(r->channel->transport), r->posted ? ", posted" : "");
 }
 
 static IoRegionInfo region_info(IoRegion *r)
@@ -51,8 +52,8 @@ static IoRegionInfo region_info(IoRegion *r)
         .channel = ch->name,
         .user_object = ch->owner,
         .home = home_name(ch),
-        .engine = ioregion_engine_name(ioregion_engine(r)),
-        .transport = transport_name(ch),
+        .engine = ioregion_engine(r),
+        .transport = ch->transport,
         .posted_writes = r->posted,
         .pio = r->mr->in_io_space,
         .size = memory_region_size(r->mr),
@@ -83,7 +84,7 @@ void ioregion_query(void (*channel)(const IoRegionChannelInfo *c, void *opaque),
                 .name = ch->name,
                 .user_object = ch->owner,
                 .home = home_name(ch),
-                .transport = transport_name(ch),
+                .transport = ch->transport,
                 .posted_writes = ch->posted_writes,
                 .regions = ch->regions,
                 .kicks = io_counter(&ch->kicks),
@@ -109,7 +110,8 @@ static void print_channel(const IoRegionChannelInfo *c, void *opaque)
     g_string_append_printf(opaque,
                            "%s%s: home %s, transport %s%s, %u regions, %" PRIu64 " kicks, %" PRIu64
                            " bad answers, %" PRIu64 " bad commands\n",
-                           c->user_object ? "object " : "context ", c->name, c->home, c->transport,
+                           c->user_object ? "object " : "context ", c->name,
+                           c->home ? c->home : "another process", transport_name(c->transport),
                            c->posted_writes ? ", posted writes" : "", c->regions, c->kicks,
                            c->bad_answers, c->bad_commands);
 }
@@ -133,14 +135,14 @@ static uint64_t median_ns(const IoRegionInfo *r)
 
 static void print_region(const IoRegionInfo *r, void *opaque)
 {
-    g_string_append_printf(opaque,
-                           "  %s%s%s (%s, 0x%" PRIx64 " bytes): engine %s via %s\n"
-                           "    reads %" PRIu64 " writes %" PRIu64 " posted %" PRIu64
-                           " waits %" PRIu64 " (polled %" PRIu64 ", about %" PRIu64
-                           " ns) stalls %" PRIu64 "\n",
-                           r->owner ? r->owner : "", r->owner ? ": " : "", r->name,
-                           r->pio ? "ports" : "memory", r->size, r->engine, r->channel, r->reads,
-                           r->writes, r->posted, r->waits, r->spun, median_ns(r), r->full_stalls);
+    g_string_append_printf(
+        opaque,
+        "  %s%s%s (%s, 0x%" PRIx64 " bytes): engine %s via %s\n"
+        "    reads %" PRIu64 " writes %" PRIu64 " posted %" PRIu64 " waits %" PRIu64
+        " (polled %" PRIu64 ", about %" PRIu64 " ns) stalls %" PRIu64 "\n",
+        r->owner ? r->owner : "", r->owner ? ": " : "", r->name, r->pio ? "ports" : "memory",
+        r->size, ioregion_engine_name(r->engine), r->channel, r->reads, r->writes, r->posted,
+        r->waits, r->spun, median_ns(r), r->full_stalls);
     if (r->timeouts || r->cancelled || r->dma_dropped) {
         g_string_append_printf(
             opaque, "    time-outs %" PRIu64 " cancelled %" PRIu64 " DMA dropped %" PRIu64 "\n",
