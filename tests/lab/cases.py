@@ -90,10 +90,14 @@ def boot_and_mount(lab, folder):
         if 'GUEST reads hello.txt: Hello from the host.' not in vm.text():
             raise VmError(f'the guest did not print the file: {vm.text()[-400:]!r}')
         if not lab.peer:
-            regions = vm.qmp.execute('query-ioregionfd')
-            (folder / 'query-ioregionfd.json').write_text(json.dumps(regions, indent=1))
-            if 'commands' not in json.dumps(regions):
-                raise VmError(f'query-ioregionfd does not count commands: {regions}')
+            channels = vm.qmp.execute('query-ioregionfd')
+            (folder / 'query-ioregionfd.json').write_text(json.dumps(channels, indent=1))
+            served = [channel for channel in channels if channel['id'] == 'ior0']
+            if not served or served[0].get('home') != 'iot0':
+                raise VmError(f'ior0 has no home in iot0: {channels}')
+            regions = served[0]['regions']
+            if not sum(region['posted'] for region in regions) or not sum(region['writes'] for region in regions):
+                raise VmError(f'the disk worked, but not through ioregionfd: {regions}')
         vm.qmp.execute('quit')
         off(vm, lab.limit(10))
     wrong = images.fsck(image)

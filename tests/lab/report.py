@@ -21,25 +21,29 @@ def table(head, rows):
             for n, (cell, width) in enumerate(zip(row, widths))).rstrip())
 
 
-def regions_of(answer):
-    """The regions in an answer to query-ioregionfd."""
-    return answer['regions'] if isinstance(answer, dict) else answer
-
-
 def show(status):
-    regions = regions_of(status['ioregionfd'])
-    print('Regions served through ioregionfd')
-    table(['region', 'home', 'engine', 'transport', 'answered', 'posted'],
-          [[region.get('name', '?'), region.get('home', '?'), region.get('engine', '?'), region.get('transport', '?'),
-            region.get('reads', 0) + region.get('writes', 0), region.get('posted', 0)] for region in regions])
-    print('\nServed by each IOThread')
-    homes = {}
-    for region in regions:
-        total = homes.setdefault(region.get('home', '?'), [0, 0, 0])
-        total[0] += 1
-        total[1] += region.get('reads', 0) + region.get('writes', 0)
-        total[2] += region.get('posted', 0)
-    table(['home', 'regions', 'answered commands', 'posted writes'], [[home, *total] for home, total in homes.items()])
+    channels = status['ioregionfd']
+    rows, homes, quiet = [], {}, 0
+    for channel in channels:
+        home = channel.get('home', 'another process')
+        total = homes.setdefault(home, [0, 0, 0, 0])
+        for region in channel['regions']:
+            answered = region['reads'] + region['writes']
+            total[0] += 1
+            total[1] += answered
+            total[2] += region['posted']
+            total[3] += region['polled']
+            if answered or region['posted']:
+                rows.append([region['name'], channel['id'], region['engine'], channel['transport'], answered,
+                             region['posted']])
+            else:
+                quiet += 1
+    print('Regions that were used' + (f' ({quiet} others were not)' if quiet else ''))
+    table(['region', 'channel', 'engine', 'transport', 'answered', 'posted'], rows)
+    print('\nServed by each home')
+    table(['home', 'regions', 'commands answered', 'while polled for', 'posted writes'],
+          [[home, total[0], total[1], total[3], total[2]] for home, total in homes.items()])
+    print('\nIOThreads: ' + ', '.join(f"{thread['id']} (thread {thread['thread-id']})" for thread in status['iothreads']))
     print('\nExits taken by vCPU threads')
     rows = []
     for line in status['exits'].splitlines():
