@@ -284,22 +284,13 @@ static int hmp_can_read(void *opaque)
     return 1024;
 }
 
-static void hmp_read(void *opaque, const uint8_t *buf, int len)
-{
-    Monitor *mon = opaque;
-
-    for (int i = 0; i < len; i++) {
-        readline_byte(mon->readline, buf[i]);
-    }
-    hmp_flush(mon);
-}
-
 /* A shared terminal: the guest's console may take the focus before the main loop runs, and then no
  * banner belongs there. */
 static void show_banner(void *opaque)
 {
     Monitor *mon = opaque;
 
+    aio_bh_cancel(mon->banner_bh);
     if (!qemu_chr_fe_backend_open(&mon->fe) || (mon->is_mux && !mon->has_focus)) {
         return;
     }
@@ -310,6 +301,19 @@ static void show_banner(void *opaque)
         monitor_printf(mon, "\n");
     }
     readline_show_prompt(mon->readline);
+    hmp_flush(mon);
+}
+
+static void hmp_read(void *opaque, const uint8_t *buf, int len)
+{
+    Monitor *mon = opaque;
+
+    if (!mon->greeted) {
+        show_banner(mon); /* input that was there before the main loop ran */
+    }
+    for (int i = 0; i < len; i++) {
+        readline_byte(mon->readline, buf[i]);
+    }
     hmp_flush(mon);
 }
 

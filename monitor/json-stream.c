@@ -46,7 +46,7 @@ static void fail(JsonStream *s, bool skip, const char *what)
 
     forget(s);
     s->skipping = skip;
-    error_setg(&err, "JSON parse error, %s", what);
+    error_setg(&err, "JSON: %s", what);
     s->fn(s->opaque, NULL, err);
 }
 
@@ -56,9 +56,6 @@ static void complete(JsonStream *s)
     json_object *value = json_parse(s->text->str, &err);
 
     forget(s);
-    if (!value) {
-        g_prefix_error(&err, "JSON parse error, ");
-    }
     s->fn(s->opaque, value, err);
 }
 
