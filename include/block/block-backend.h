@@ -32,21 +32,29 @@ struct BlkRequest {
     void (*complete)(BlkRequest *req, int ret);   /* in the submitting context; ret: 0 or -errno */
     /* The block layer's own: */
     AioContext *ctx;
-    BlockBackend *blk;
+    struct BlkQueue *queue;
+    BlkRequest *next, *prev;        /* in the queue's list of what is in flight, or in one of its other lists */
+    BlockNode *node;                /* that works on it now, */
+    uint64_t node_offset;           /* at this place, */
+    BlkOp todo;                     /* and does this: a write of zeroes may have become BLK_WRITE_ZEROES */
+    unsigned todo_flags;
     AioRequest aio;
     AioWork work;
-    BlkRequest *parent, *next, *prev;
-    BlockNode *node;
-    void *priv[4];
-    uint64_t progress;
-    int state;
+    uint64_t progress;              /* bytes done */
+    uint64_t lock_start, lock_end;  /* range lock */
+    BlkRequest *lock_next;
+    BlkRequest *queue_next;         /* done, or to be started again */
+    bool lock_held, lock_serialising;
+    void *priv;                     /* the node's */
+    int result;
     int64_t start_ns;
 };
 
 /* Never completes from inside this call.  Bad extents complete with -EIO, writes to read-only nodes with -EACCES / -EPERM. */
 void blk_submit(BlockBackend *blk, BlkRequest *req, AioContext *ctx);
 
-/* Finds a node (node-name) or a -drive (id), and takes hold of it for dev; NULL with errp: unknown, in use by another device, no permission. */
+/* Finds a node (node-name) or a -drive (id), and takes hold of it for dev; NULL with errp: unknown, in use by another device, no permission.
+ * dev may be NULL (tests, tools).  A device that goes without blk_detach_dev() is detached. */
 BlockBackend *blk_attach_dev(const char *name, Object *dev, bool need_write, GError **errp);
 void blk_detach_dev(BlockBackend *blk);
 const char *blk_name(BlockBackend *blk);
@@ -65,9 +73,11 @@ BlockErrorAction blk_error_action(BlockBackend *blk, bool is_read, int error);
 /* rerror=/werror= given on the device. */
 bool blk_set_error_policy(BlockBackend *blk, const char *rerror, const char *werror, GError **errp);
 
-/* Waits until no request of blk is in flight (main loop; completions on other threads go on meanwhile). */
+/* Waits until no request of blk is in flight (main loop; completions on other threads go on meanwhile).  What is submitted during the wait starts
+ * after it. */
 void blk_drain(BlockBackend *blk);
 void blk_drain_all(void);
+/* Flushes every image (main loop, waits); 0 or the first error. */
 int blk_flush_all(void);
 
 /* Property for devices: drive=ID-or-node.  Field is BlockBackend *. Attach happens when set. */

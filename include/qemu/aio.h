@@ -48,6 +48,9 @@ static inline bool aio_in_home(AioContext *ctx)
  * thread may become the home: an io_uring belongs to one thread. */
 void aio_set_current(AioContext *ctx);
 
+/* True if some thread is ctx's home now.  Any thread. */
+bool aio_context_is_running(AioContext *ctx);
+
 /* Runs what is ready.  If blocking, polls (adaptively) and sleeps until something is.  Returns true if a handler,
  * bottom half, timer or poller did something. */
 bool aio_poll(AioContext *ctx, bool blocking);

@@ -158,6 +158,11 @@ void aio_set_current(AioContext *ctx)
     }
 }
 
+bool aio_context_is_running(AioContext *ctx)
+{
+    return __atomic_load_n(&ctx->home, __ATOMIC_ACQUIRE) != NULL;
+}
+
 void aio_assert_owner(AioContext *ctx)
 {
     g_assert(current == ctx || !__atomic_load_n(&ctx->home, __ATOMIC_ACQUIRE));

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* -blockdev and -drive: from the user's words to nodes and back ends. */
+#include "block-private.h"
+
+#include "block/block-monitor.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+/* --- -blockdev
+ * ------------------------------------------------------------------------------------------- */
+
+/* {"a.b": x} as {"a": {"b": x}}: JSON may spell paths with dots, too. */
+static bool undot(json_object *opts, GError **errp)
+{
+    g_auto(GStrv) keys = NULL;
+    g_autoptr(GPtrArray) list = g_ptr_array_new();
+
+    json_object_object_foreach(opts, key, value)
+    {
+        if (strchr(key, '.')) {
+            g_ptr_array_add(list, g_strdup(key));
+        }
+        if (json_object_is_type(value, json_type_object) && !undot(value, errp)) {
+            g_ptr_array_set_free_func(list, g_free);
+            return false;
+        }
+    }
+    g_ptr_array_add(list, NULL);
+    keys = (char **)g_ptr_array_steal(list, NULL);
+    for (char **k = keys; *k; k++) {
+        g_autofree char *head = g_strndup(*k, strchr(*k, '.') - *k);
+        const char *tail = strchr(*k, '.') + 1;
+        json_object *sub = NULL, *moved = json_object_get(json_object_object_get(opts, *k));
+
+        if (!json_object_object_get_ex(opts, head, &sub)) {
+            sub = json_object_new_object();
+            json_object_object_add(opts, head, sub);
+        }
+        if (!json_object_is_type(sub, json_type_object)) {
+            json_object_put(moved);
+            error_setg(errp, "Parameters '%s' and '%s' exclude each other", head, *k);
+            return false;
+        }
+        json_object_object_add(sub, tail, moved);
+        json_object_object_del(opts, *k);
+        if (strchr(tail, '.') && !undot(sub, errp)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool blockdev_add(json_object *opts, bool from_strings, GError **errp)
+{
+    g_autoptr(json_object) copy = NULL;
+    BlockNode *bs;
+
+    assert_main_loop();
+    if (!json_object_object_get_ex(opts, "node-name", NULL)) {
+        error_setg(errp, "'node-name' must be specified for the root node");
+        return false;
+    }
+    if (json_object_deep_copy(opts, &copy, NULL) < 0) {
+        error_setg(errp, "the description is too large");
+        return false;
+    }
+    if (!undot(copy, errp)) {
+        return false;
+    }
+    bs = block_node_open(copy, NULL, errp);
+    if (!bs) {
+        return false;
+    }
+    bs->by_monitor = true;
+    return true;
+}
+
+/* --- -drive
+ * ------------------------------------------------------------------------------------------------
+ */
+
+/* cache= is three switches; "writeback" is what a drive has anyway. */
+static bool cache_mode(const char *mode, bool *direct, bool *no_flush, bool *write_cache,
+                       GError **errp)
+{
+    static const struct {
+        const char *name;
+        bool direct, no_flush, write_cache;
+    } modes[] = {
+        {"none", true, false, true},           {"off", true, false, true},
+        {"writeback", false, false, true},     {"unsafe", false, true, true},
+        {"writethrough", false, false, false}, {"directsync", true, false, false},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(modes); i++) {
+        if (g_str_equal(mode, modes[i].name)) {
+            *direct = modes[i].direct;
+            *no_flush = modes[i].no_flush;
+            *write_cache = modes[i].write_cache;
+            return true;
+        }
+    }
+    error_setg(
+        errp,
+        "-drive cache=%s is not valid: use none, writeback, writethrough, directsync or unsafe",
+        mode);
+    return false;
+}
+
+/* "file=NAME" next to "file.locking=off" would make one key twice: the name gets a key of its own.
+ */
+static char *rename_file_key(const char *text)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    bool at_start = true;
+
+    while (*text) {
+        if (at_start && g_str_has_prefix(text, "file=")) {
+            g_string_append(out, "x-file-name=");
+            text += strlen("file=");
+        }
+        at_start = false;
+        if (text[0] == ',' && text[1] == ',') {
+            g_string_append(out, ",,");
+            text += 2;
+        } else if (*text) {
+            at_start = *text == ',';
+            g_string_append_c(out, *text++);
+        }
+    }
+    return g_string_free(g_steal_pointer(&out), FALSE);
+}
+
+static void set_str(json_object *obj, const char *key, const char *value)
+{
+    if (!json_object_object_get_ex(obj, key, NULL)) {
+        json_object_object_add(obj, key, json_object_new_string(value));
+    }
+}
+
+/* What kind of thing a -drive's file= names: fills in driver and filename of desc. */
+static bool describe_file(json_object *desc, const char *name, GError **errp)
+{
+    static const char *const nulls[] = {"null-co://", "null-aio://"};
+    const char *colon = strchr(name, ':'), *slash = strchr(name, '/');
+    struct stat st;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(nulls); i++) {
+        if (g_str_equal(name, nulls[i])) {
+            g_autofree char *driver = g_strndup(name, strchr(name, ':') - name);
+
+            set_str(desc, "driver", driver);
+            return true;
+        }
+    }
+    if (g_str_has_prefix(name, "file:") || g_str_has_prefix(name, "host_device:")) {
+        g_autofree char *driver = g_strndup(name, colon - name);
+
+        name = colon + 1;
+        if (g_str_has_prefix(name, "//")) {
+            name += 2;
+        }
+        set_str(desc, "driver", driver);
+        set_str(desc, "filename", name);
+        return true;
+    }
+    if (colon && (!slash || colon < slash)) {
+        error_setg(errp,
+                   "-drive file=%s: unknown protocol '%.*s'; there are: file, host_device, "
+                   "null-co, null-aio (a file whose name has a "
+                   "colon: ./%s)",
+                   name, (int)(colon - name), name, name);
+        return false;
+    }
+    set_str(desc, "driver", stat(name, &st) == 0 && S_ISBLK(st.st_mode) ? "host_device" : "file");
+    set_str(desc, "filename", name);
+    return true;
+}
+
+/* Who gives no format gets raw; but not for an image that plainly is something else. */
+static bool check_magic(json_object *desc, GError **errp)
+{
+    const char *name = json_object_get_string(json_object_object_get(desc, "filename"));
+    char magic[4] = {0};
+    int fd = name ? open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    bool foreign;
+
+    if (fd < 0) {
+        return true; /* the driver will say why */
+    }
+    foreign =
+        read(fd, magic, sizeof(magic)) == sizeof(magic) &&
+        (!memcmp(magic, "QFI\xfb", 4) || !memcmp(magic, "KDMV", 4) || !memcmp(magic, "vhdx", 4));
+    close(fd);
+    if (foreign) {
+        error_setg(errp,
+                   "-drive file=%s: this looks like an image in a format other than raw, which is "
+                   "the only one that is "
+                   "supported; convert it, or say format=raw if it is raw",
+                   name);
+    }
+    return !foreign;
+}
+
+/* Options that a -drive knows and that may not be used here. */
+static bool refuse(json_object *opts, GError **errp)
+{
+    g_autofree char *iface = opts_take_str(opts, "if");
+    g_autofree char *media = opts_take_str(opts, "media");
+    g_autofree char *index = opts_take_str(opts, "index");
+    bool snapshot, cor;
+
+    if (!opts_take_bool(opts, "snapshot", false, &snapshot, errp) ||
+        !opts_take_bool(opts, "copy-on-read", false, &cor, errp)) {
+        return false;
+    }
+    if (!iface || !g_str_equal(iface, "none")) {
+        error_setg(errp,
+                   "-drive if=%s: drives do not make devices here; use -drive if=none,id=ID,... "
+                   "and -device TYPE,drive=ID",
+                   iface ? iface : "(default)");
+        return false;
+    }
+    if (snapshot || cor) {
+        error_setg(errp, "-drive %s=on is not supported; copy the image and use the copy",
+                   snapshot ? "snapshot" : "copy-on-read");
+        return false;
+    }
+    if (media && !g_str_equal(media, "disk") && !g_str_equal(media, "cdrom")) {
+        error_setg(errp, "-drive media=%s is not valid: use disk or cdrom", media);
+        return false;
+    }
+    if (media && g_str_equal(media, "cdrom")) {
+        set_str(opts, "read-only", "on");
+    }
+    return true;
+}
+
+typedef struct Drive {
+    char *id, *werror, *rerror;
+    bool write_cache;
+    int on_read, on_write;
+} Drive;
+
+static void drive_clear(Drive *d)
+{
+    g_free(d->id);
+    g_free(d->werror);
+    g_free(d->rerror);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Drive, drive_clear)
+
+static bool take_cache(json_object *opts, Drive *d, GError **errp)
+{
+    json_object *value = NULL, *cache;
+    bool direct, no_flush;
+
+    d->write_cache = true;
+    if (!json_object_object_get_ex(opts, "cache", &value) ||
+        json_object_is_type(value, json_type_object)) {
+        json_object *wb = NULL;
+        bool ok = true;
+
+        /* cache.writeback is the drive's, the rest is the node's. */
+        if (value && json_object_object_get_ex(value, "writeback", &wb)) {
+            ok = opts_take_bool(value, "writeback", true, &d->write_cache, errp);
+        }
+        return ok;
+    }
+    if (!cache_mode(json_object_get_string(value), &direct, &no_flush, &d->write_cache, errp)) {
+        return false;
+    }
+    json_object_object_del(opts, "cache");
+    cache = json_object_new_object();
+    json_object_object_add(cache, "direct", json_object_new_boolean(direct));
+    json_object_object_add(cache, "no-flush", json_object_new_boolean(no_flush));
+    json_object_object_add(opts, "cache", cache);
+    return true;
+}
+
+/* Moves what belongs to the protocol node ("aio", "locking") down. */
+static void move_down(json_object *opts, json_object *desc, const char *key)
+{
+    g_autofree char *value = opts_take_str(opts, key);
+
+    if (value) {
+        set_str(desc, key, value);
+    }
+}
+
+/* opts becomes the description of the top node. */
+static bool build_node(json_object *opts, GError **errp)
+{
+    g_autofree char *file = opts_take_str(opts, "x-file-name");
+    g_autofree char *format = opts_take_str(opts, "format");
+    json_object *desc = NULL;
+
+    if (format && json_object_object_get_ex(opts, "driver", NULL)) {
+        error_setg(errp, "-drive: 'format' and 'driver' exclude each other");
+        return false;
+    }
+    if (format) {
+        set_str(opts, "driver", format);
+    }
+    if (!file && json_object_object_get_ex(opts, "driver", NULL) &&
+        !json_object_object_get_ex(opts, "file", NULL)) {
+        return true; /* a driver without files: driver=null-co */
+    }
+    if (!json_object_object_get_ex(opts, "file", &desc)) {
+        desc = json_object_new_object();
+        json_object_object_add(opts, "file", desc);
+    }
+    if (json_object_is_type(desc, json_type_object)) {
+        move_down(opts, desc, "aio");
+        move_down(opts, desc, "locking");
+        if (file && !describe_file(desc, file, errp)) {
+            return false;
+        }
+        if (!format && !json_object_object_get_ex(opts, "driver", NULL) &&
+            !check_magic(desc, errp)) {
+            return false;
+        }
+    }
+    set_str(opts, "driver", "raw");
+    return true;
+}
+
+static bool take_drive(json_object *opts, Drive *d, GError **errp)
+{
+    g_autofree char *readonly = NULL;
+
+    d->on_read = BLK_ON_ERROR_REPORT;
+    d->on_write = BLK_ON_ERROR_ENOSPC;
+    d->id = opts_take_str(opts, "id");
+    d->werror = opts_take_str(opts, "werror");
+    d->rerror = opts_take_str(opts, "rerror");
+    readonly = opts_take_str(opts, "readonly");
+    if (readonly) {
+        set_str(opts, "read-only", readonly);
+    }
+    if (!refuse(opts, errp) || !blk_parse_error_policy("rerror", d->rerror, &d->on_read, errp) ||
+        !blk_parse_error_policy("werror", d->werror, &d->on_write, errp) ||
+        !take_cache(opts, d, errp)) {
+        return false;
+    }
+    set_str(opts, "auto-read-only", "on");
+    return true;
+}
+
+static bool add(json_object *opts, GError **errp)
+{
+    g_auto(Drive) d = {0};
+    BlockBackend *blk;
+    BlockNode *bs;
+
+    if (!take_drive(opts, &d, errp)) {
+        return false;
+    }
+    if (d.id && (blk_find(d.id) || block_node_find(d.id))) {
+        error_setg(errp, "-drive id=%s: this name is in use already; choose another", d.id);
+        return false;
+    }
+    if (!json_object_object_get_ex(opts, "x-file-name", NULL) &&
+        !json_object_object_get_ex(opts, "file", NULL) &&
+        !json_object_object_get_ex(opts, "driver", NULL)) {
+        error_setg(errp, "-drive needs file=NAME");
+        return false;
+    }
+    if (!build_node(opts, errp)) {
+        return false;
+    }
+    bs = block_node_open(opts, NULL, errp);
+    if (!bs) {
+        return false;
+    }
+    if (!block_node_add_user(bs, false, d.id ? d.id : "-drive", errp)) {
+        block_node_unref(bs);
+        return false;
+    }
+    blk = blk_new(d.id, bs, false);
+    blk->on_read_error = d.on_read;
+    blk->on_write_error = d.on_write;
+    blk_set_write_cache(blk, d.write_cache);
+    return true;
+}
+
+bool drive_add(const char *text, GError **errp)
+{
+    g_autofree char *renamed = rename_file_key(text);
+    bool is_json = false;
+    g_autoptr(json_object) opts = NULL;
+
+    assert_main_loop();
+    opts = keyval_parse(renamed, NULL, &is_json, errp);
+    if (!opts) {
+        return false;
+    }
+    if (is_json) {
+        error_setg(errp, "-drive takes key=value,...; JSON is for -blockdev");
+        return false;
+    }
+    return add(opts, errp);
+}
