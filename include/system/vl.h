@@ -6,20 +6,23 @@
 #include "hw/boards.h"
 #include "qemu/error.h"
 
-/* What the command line said; strings are argv's or owned by this, which lives as long as the process. */
+/* What the command line said; strings are argv's or owned by this, which lives as long as the
+ * process. */
 typedef struct VmConfig {
-    json_object *machine;        /* merged -machine options; strings */
-    GPtrArray *accels;           /* json_object *: {"accel": NAME, property: text ...}, in order */
+    json_object *machine; /* merged -machine options; strings */
+    GPtrArray *accels;    /* json_object *: {"accel": NAME, property: text ...}, in order */
     const char *cpu;
-    json_object *smp, *memory;   /* merged -smp, -m */
+    json_object *smp, *memory; /* merged -smp, -m */
     const char *kernel, *initrd, *append, *bios;
-    GPtrArray *drives, *blockdevs, *devices, *objects, *chardevs, *mons, *globals;  /* char *, as given */
-    GPtrArray *serials, *qmps, *qmps_pretty, *monitors;                             /* char *, as given */
+    GPtrArray *drives, *blockdevs, *devices, *objects, *chardevs, *mons,
+        *globals;                                       /* char *, as given */
+    GPtrArray *serials, *qmps, *qmps_pretty, *monitors; /* char *, as given */
     const char *qtest, *qtest_log;
     const char *pidfile, *logfile, *log_items;
     const char *name, *uuid;
     json_object *rtc;
-    bool daemonize, nographic, nodefaults, no_user_config, stopped, no_reboot, no_shutdown, display_given;
+    bool daemonize, nographic, nodefaults, no_user_config, stopped, no_reboot, no_shutdown,
+        display_given;
 } VmConfig;
 
 extern VmConfig vm_config;
@@ -33,12 +36,20 @@ void options_print_help(FILE *out);
 
 /* Creates everything that vm_config asks for.  DONE: some "help" value was printed. Main loop. */
 OptionsResult vm_create(GError **errp);
+/* Its steps in system/vl-machine.c.  The machine object with what -machine says; *irqchip and
+ * *accel (g_free) are what it says of those. */
+MachineState *vm_create_machine(char **irqchip, char **accel, GError **errp);
+bool vm_configure_machine(MachineState *ms, GError **errp);
+/* The first accelerator that works: -accel in order, or machine_accel ("A:B"), or KVM. */
+bool vm_create_accel(MachineState *ms, const char *machine_accel, const char *irqchip,
+                     GError **errp);
 /* Runs the main loop until a shutdown; returns the exit status. */
 int vm_main_loop(void);
 /* Orderly end: vCPUs parked, exit notifiers, images flushed, back ends closed. */
 void vm_cleanup(void);
 
-/* -daemonize: forks; the parent waits until the child called daemon_ready(), then exits 0 (1 if the child died). */
+/* -daemonize: forks; the parent waits until the child called daemon_ready(), then exits 0 (1 if the
+ * child died). */
 bool daemon_start(GError **errp);
 void daemon_ready(void);
 /* -pidfile: written, locked, and removed at exit. */
@@ -57,7 +68,7 @@ bool machine_create_ram(MachineState *ms, GError **errp);
 /* Serial ports' back ends, in order. */
 void serial_hd_add(struct Chardev *chr);
 
-extern const char *qemu_name;      /* -name, or NULL */
+extern const char *qemu_name; /* -name, or NULL */
 extern uint8_t qemu_uuid[16];
 extern bool qemu_uuid_set;
 bool uuid_parse(const char *text, uint8_t uuid[16]);

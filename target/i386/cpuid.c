@@ -206,6 +206,10 @@ static void write_topology(struct kvm_cpuid2 *c, const X86CPU *cpu)
     struct kvm_cpuid_entry2 *e = get_entry(c, 1, 0, false);
 
     e->ebx &= 0x0000ffff;
+    /* KVM hands EBX out empty. A guest that knows CLFLUSH computes with this: 8 units of 8 bytes. */
+    if ((e->edx & BIT(19)) && !(e->ebx & 0xff00)) {
+        e->ebx |= 8 << 8;
+    }
     e->ebx |= (cpu->parent_obj.apic_id & 0xff) << 24;
     if (t.threads_per_pkg > 1) {
         e->ebx |= MIN(t.threads_per_pkg, 255u) << 16;

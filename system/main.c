@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* qemu-system-x86_64: from argv to an exit status. */
+#include "system/vl.h"
+
+int main(int argc, char **argv)
+{
+    GError *err = NULL;
+    int status;
+
+    error_set_progname(argv[0]);
+    switch (options_parse(argc, argv, &err)) {
+    case OPTIONS_DONE:
+        return 0;
+    case OPTIONS_FAILED:
+        error_report_err(err);
+        return 1;
+    case OPTIONS_RUN:
+        break;
+    }
+    switch (vm_create(&err)) {
+    case OPTIONS_DONE:
+        return 0;
+    case OPTIONS_FAILED:
+        error_report_err(err);
+        vm_cleanup();
+        return 1;
+    case OPTIONS_RUN:
+        break;
+    }
+    status = vm_main_loop();
+    vm_cleanup();
+    return status;
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The machine object and its accelerator, from -machine, -accel, -cpu, -m and -smp. */
+#include "system/vl.h"
+
+#include "hw/i386/cpu.h"
+#include "qapi/keyval.h"
+
+/* --- machine
+ * --------------------------------------------------------------------------------------------------
+ */
+
+typedef struct MachineLookup {
+    const char *name;
+    ObjectClass *found;
+} MachineLookup;
+
+static void match_machine(ObjectClass *klass, void *opaque)
+{
+    MachineClass *mc = (MachineClass *)klass;
+    MachineLookup *look = opaque;
+
+    if (look->name ? (strcmp(mc->name, look->name) == 0 || g_strcmp0(mc->alias, look->name) == 0)
+                   : mc->is_default) {
+        look->found = klass;
+    }
+}
+
+static ObjectClass *find_machine(const char *name, GError **errp)
+{
+    MachineLookup look = {.name = name};
+
+    object_class_foreach(match_machine, TYPE_MACHINE, false, &look);
+    if (look.found) {
+        return look.found;
+    }
+    if (name) {
+        error_setg(errp, "-machine %s: unknown machine; -machine help lists them", name);
+        return NULL;
+    }
+    look.name = "q35";
+    object_class_foreach(match_machine, TYPE_MACHINE, false, &look);
+    if (!look.found) {
+        error_setg(errp, "no machine is built in");
+        return NULL;
+    }
+    info_report("no -machine given: using q35");
+    return look.found;
+}
+
+static char *dashes(const char *name)
+{
+    return g_strdelimit(g_strdup(name), "_", '-');
+}
+
+/* Moves "smp.x=" and "memory.x=" of -machine to where -smp and -m keep theirs.
+ */
+static void lift_suboptions(json_object *machine, const char *key, json_object **into)
+{
+    json_object *sub;
+
+    if (!json_object_object_get_ex(machine, key, &sub)) {
+        return;
+    }
+    if (json_object_is_type(sub, json_type_object)) {
+        if (!*into) {
+            *into = json_object_new_object();
+        }
+        json_object_object_foreach(sub, k, v)
+        {
+            json_object_object_add(*into, k, json_object_get(v));
+        }
+        json_object_object_del(machine, key);
+    }
+}
+
+static bool set_machine_options(MachineState *ms, json_object *opts, char **irqchip, GError **errp)
+{
+    json_object_object_foreach(opts, key, value)
+    {
+        g_autofree char *name = dashes(key);
+        g_autoptr(GError) err = NULL;
+
+        if (strcmp(name, "kernel-irqchip") == 0) {
+            g_free(*irqchip);
+            *irqchip = g_strdup(json_object_get_string(value));
+            continue;
+        }
+        if (!object_property_find(OBJECT(ms), name)) {
+            error_setg(errp, "-machine %s=%s: machine '%s' has no such option", key,
+                       json_object_get_string(value), MACHINE_GET_CLASS(ms)->name);
+            return false;
+        }
+        if (!object_property_set_json(OBJECT(ms), name, value, true, &err)) {
+            error_setg(errp, "-machine %s=%s: %s", key, json_object_get_string(value),
+                       err->message);
+            return false;
+        }
+    }
+    return true;
+}
+
+MachineState *vm_create_machine(char **irqchip, char **accel, GError **errp)
+{
+    json_object *opts =
+        vm_config.machine ? json_object_get(vm_config.machine) : json_object_new_object();
+    g_autofree char *type = opts_take_str(opts, "type");
+    ObjectClass *klass;
+    MachineState *ms = NULL;
+
+    *accel = opts_take_str(opts, "accel");
+    lift_suboptions(opts, "smp", &vm_config.smp);
+    lift_suboptions(opts, "memory", &vm_config.memory);
+    klass = find_machine(type, errp);
+    if (klass) {
+        ms = MACHINE(object_new(object_class_get_name(klass), errp));
+    }
+    if (ms) {
+        object_property_add_child(object_get_root(), "machine", OBJECT(ms), NULL);
+        object_unref(ms);
+        current_machine = ms;
+        container_get(OBJECT(ms), "/peripheral");
+        container_get(OBJECT(ms), "/peripheral-anon");
+        container_get(OBJECT(ms), "/unattached");
+        ms->enable_defaults = !vm_config.nodefaults;
+        if (!set_machine_options(ms, opts, irqchip, errp)) {
+            ms = NULL;
+        }
+    }
+    json_object_put(opts);
+    return ms;
+}
+
+static bool set_string(char **field, const char *value)
+{
+    if (value) {
+        g_free(*field);
+        *field = g_strdup(value);
+    }
+    return true;
+}
+
+static bool apply_cpu_option(MachineState *ms, GError **errp)
+{
+    MachineClass *mc = MACHINE_GET_CLASS(ms);
+
+    if (!vm_config.cpu) {
+        set_string(&ms->cpu_type, mc->default_cpu_type);
+        return true;
+    }
+    return x86_cpu_parse_option(vm_config.cpu, &ms->cpu_type, &ms->cpu_props, errp);
+}
+
+bool vm_configure_machine(MachineState *ms, GError **errp)
+{
+    MachineClass *mc = MACHINE_GET_CLASS(ms);
+
+    set_string(&ms->kernel_filename, vm_config.kernel);
+    set_string(&ms->initrd_filename, vm_config.initrd);
+    set_string(&ms->kernel_cmdline, vm_config.append);
+    set_string(&ms->firmware, vm_config.bios);
+    if (!ms->kernel_filename && (ms->initrd_filename || ms->kernel_cmdline)) {
+        error_setg(errp, "%s needs -kernel FILE", ms->initrd_filename ? "-initrd" : "-append");
+        return false;
+    }
+    if (ms->usb) {
+        error_setg(errp, "-machine usb=on: no USB controller is built in; leave it off");
+        return false;
+    }
+    return machine_apply_memory(ms, vm_config.memory, errp) &&
+           machine_parse_smp(&ms->smp, vm_config.smp, mc->max_cpus, errp) &&
+           apply_cpu_option(ms, errp);
+}
+
+/* --- accelerator
+ * --------------------------------------------------------------------------------------------------
+ */
+
+/* -accel's list, or what -machine accel=A:B says, or KVM. */
+static GPtrArray *accel_candidates(const char *machine_accel, bool *implied, GError **errp)
+{
+    GPtrArray *list = vm_config.accels;
+
+    *implied = false;
+    if (list && machine_accel) {
+        error_setg(errp, "-accel and -machine accel=%s exclude each other; keep one",
+                   machine_accel);
+        return NULL;
+    }
+    if (!list) {
+        g_auto(GStrv) names = g_strsplit(machine_accel ? machine_accel : "kvm", ":", -1);
+
+        *implied = !machine_accel;
+        list = g_ptr_array_new();
+        for (char **name = names; *name; name++) {
+            json_object *opts = json_object_new_object();
+
+            json_object_object_add(opts, "accel", json_object_new_string(*name));
+            g_ptr_array_add(list, opts);
+        }
+    }
+    return list;
+}
+
+static bool accel_try(MachineState *ms, json_object *given, const char *irqchip, GError **errp)
+{
+    json_object *opts = NULL;
+    g_autofree char *name = NULL, *type = NULL;
+    AccelState *accel;
+    bool ok = false;
+
+    json_object_deep_copy(given, &opts, NULL);
+    name = opts_take_str(opts, "accel");
+    type = g_strdup_printf("%s-accel", name);
+    if (!object_class_by_name(type)) {
+        error_setg(errp, "-accel %s: not built in; use kvm (or qtest for tests)", name);
+        json_object_put(opts);
+        return false;
+    }
+    accel = (AccelState *)object_new(type, errp);
+    if (accel) {
+        ok = true;
+        if (irqchip && object_property_find(OBJECT(accel), "kernel-irqchip")) {
+            ok = object_property_parse(OBJECT(accel), "kernel-irqchip", irqchip, errp);
+        }
+        json_object_object_foreach(opts, key, value)
+        {
+            g_autofree char *prop = dashes(key);
+
+            if (ok && !object_property_set_json(OBJECT(accel), prop, value, true, errp)) {
+                g_prefix_error(errp, "-accel %s: %s=%s: ", name, key,
+                               json_object_get_string(value));
+                ok = false;
+            }
+        }
+        ms->accelerator = accel;
+        ok = ok && ACCEL_GET_CLASS(accel)->init_machine(accel, ms, errp);
+        if (ok) {
+            object_property_add_child(OBJECT(ms), "accel", OBJECT(accel), NULL);
+        } else {
+            ms->accelerator = NULL;
+        }
+        object_unref(accel);
+    }
+    json_object_put(opts);
+    return ok;
+}
+
+bool vm_create_accel(MachineState *ms, const char *machine_accel, const char *irqchip,
+                     GError **errp)
+{
+    bool implied;
+    GPtrArray *list = accel_candidates(machine_accel, &implied, errp);
+
+    if (!list) {
+        return false;
+    }
+    for (unsigned i = 0; i < list->len; i++) {
+        g_autoptr(GError) err = NULL;
+
+        if (accel_try(ms, g_ptr_array_index(list, i), irqchip, &err)) {
+            if (i && !vm_config.qtest) {
+                info_report("falling back to %s", ACCEL_GET_CLASS(ms->accelerator)->name);
+            }
+            return true;
+        }
+        if (i + 1 == list->len) {
+            if (implied && MACHINE_GET_CLASS(ms)->no_accel) {
+                return true; /* -machine none runs nothing: it may ask what exists on a
+                                host without KVM */
+            }
+            g_propagate_error(errp, g_steal_pointer(&err));
+            return false;
+        }
+        if (!vm_config.qtest) {
+            error_report_err(g_steal_pointer(&err));
+        }
+    }
+    error_setg(errp, "-accel: no accelerator is named");
+    return false;
+}
