@@ -629,18 +629,25 @@ static void test_map_ram(void)
 
 static void test_ram_cache(void)
 {
+    MemoryRegion rom;
     RamCache c = {0};
     setup(MEMORY_SIZE_MAX);
     g_assert_true(memory_region_init_ram(&region, NULL, "ram", 0x2000, NULL));
     memory_region_add_subregion(&root, 0, &region);
+    g_assert_true(memory_region_init_rom(&rom, NULL, "rom", 0x1000, NULL));
+    memory_region_add_subregion(&root, 0x8000, &rom);
     uint8_t *host = memory_region_get_ram_ptr(&region);
     g_assert_true(ram_cache_lookup(&c, &as, 0x100, 0x200, false) == host + 0x100);
-    g_assert_true(ram_cache_lookup(&c, &as, 0x180, 0x80, false) == host + 0x180);
-    g_assert_cmphex(c.addr, ==, 0x100);
-    g_assert_true(ram_cache_lookup(&c, &as, 0x180, 0x80, true) ==
-                  host + 0x180); /* read-only mapping is not enough */
-    g_assert_cmphex(c.addr, ==, 0x180);
+    g_assert_cmphex(c.addr, ==, 0); /* the whole piece of RAM */
+    g_assert_cmphex(c.len, ==, 0x2000);
+    g_assert_true(ram_cache_lookup(&c, &as, 0x1ff8, 8, true) == host + 0x1ff8);
     g_assert_null(ram_cache_lookup(&c, &as, 0x1fff, 2, false));
+    g_assert_null(ram_cache_lookup(&c, &as, UINT64_MAX, 2, false));
+    g_assert_null(ram_cache_lookup(&c, &as, 0x4000, 1, false));
+    g_assert_true(ram_cache_lookup(&c, &as, 0x8010, 4, false) ==
+                  memory_region_get_ram_ptr(&rom) + 0x10);
+    g_assert_null(ram_cache_lookup(&c, &as, 0x8010, 4, true));
+    memory_region_finalize(&rom);
     g_assert_true(ram_cache_lookup(&c, &as, 0x100, 0x200, true) == host + 0x100);
     memory_region_set_address(&region, 0x1000);
     g_assert_null(ram_cache_lookup(&c, &as, 0x100, 0x200, true));
