@@ -148,7 +148,7 @@ class Checker:
         return folder, None
 
     def unit(self):
-        return self.meson_tests(self.build, ['unit'], 'unit')
+        return self.meson_tests(self.build, ['unit', 'model'], 'unit')
 
     def qtest(self):
         return self.meson_tests(self.build, ['qtest'], 'qtest')
