@@ -39,7 +39,6 @@ static void add_vmm_features(struct kvm_cpuid2 *c)
         if (kvm_check_extension(KVM_CAP_TSC_DEADLINE_TIMER)) {
             e->ecx |= BIT(24);
         }
-        e->ebx = 0;
         e->ecx &= ~BIT(27); /* OSXSAVE mirrors CR4: KVM keeps it up to date */
     }
     e = x86_cpuid_find(c, 6, 0);

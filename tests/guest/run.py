@@ -71,9 +71,9 @@ MOVED = [('IOThread, ring', ON + moved('ring')),
 VARIANTS = {'access': DIRECT + MOVED, 'smp': DIRECT + MOVED, 'irq': DIRECT, 'reset': DIRECT}
 
 
-def command(qemu, image, options, cpus=2):
+def command(qemu, image, serial, options, cpus=2):
     return [qemu, '-nodefaults', '-no-user-config', '-display', 'none', '-machine', 'q35', '-m', '16',
-            '-smp', str(cpus), '-bios', image, '-serial', 'stdio',
+            '-smp', str(cpus), '-bios', image, '-serial', f'file:{serial}',
             '-device', 'isa-debug-exit,iobase=0xf4,iosize=4', *options]
 
 
@@ -94,18 +94,19 @@ def read_guest(tap, variant, text):
 
 
 def run_variant(tap, qemu, image, variant, options):
-    args = command(qemu, image, ['-device', 'pc-testdev,id=td0', *options])
-    try:
-        done = subprocess.run(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, timeout=LIMIT, check=False)
-        out, err, status = done.stdout, done.stderr, done.returncode
-    except subprocess.TimeoutExpired as e:
-        out, err, status = e.stdout or b'', e.stderr or b'', f'none after {LIMIT} s'
-    complete = read_guest(tap, variant, out.decode(errors='replace'))
+    with tempfile.NamedTemporaryFile('r', errors='replace') as serial:
+        args = command(qemu, image, serial.name, ['-device', 'pc-testdev,id=td0', *options])
+        try:
+            done = subprocess.run(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, timeout=LIMIT, check=False)
+            said, status = done.stdout, done.returncode
+        except subprocess.TimeoutExpired as e:
+            said, status = e.stdout or b'', f'none after {LIMIT} s'
+        complete = read_guest(tap, variant, serial.read())
     tap.result(complete and status == 1, f'{variant}: the guest runs to its end')
     if not complete or status != 1:
         tap.note(f'exit status {status}, command {" ".join(args)}')
-        tap.note(err.decode(errors='replace'))
+        tap.note(said.decode(errors='replace'))
 
 
 class Qmp:
@@ -151,13 +152,13 @@ class Qmp:
 def run_scaling(tap, qemu, image, variant, options, cpus):
     """The counter of contended locks before and after the guest's work."""
     with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, 'qmp')
-        out = open(os.path.join(folder, 'serial'), 'w+', encoding='utf-8')
+        path, serial = os.path.join(folder, 'qmp'), os.path.join(folder, 'serial')
         devices = [x for i in range(cpus) for x in
                    ('-device', f'pci-testdev,id=t{i},addr=0x{4 + i // 8:x}.{i % 8},multifunction=on')]
-        args = command(qemu, image, [*devices, *options, '-S', '-no-shutdown',
-                                     '-qmp', f'unix:{path},server=on,wait=off'], cpus)
-        vm = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE)
+        args = command(qemu, image, serial, [*devices, *options, '-S', '-no-shutdown',
+                                             '-qmp', f'unix:{path},server=on,wait=off'], cpus)
+        vm = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE)
         error = None
         try:
             qmp = Qmp(path)
@@ -171,8 +172,11 @@ def run_scaling(tap, qemu, image, variant, options, cpus):
             error = repr(e)
         vm.kill()
         err = vm.communicate()[1].decode(errors='replace')
-        out.seek(0)
-        complete = read_guest(tap, variant, out.read())
+        text = ''
+        if os.path.exists(serial):
+            with open(serial, encoding='utf-8', errors='replace') as f:
+                text = f.read()
+        complete = read_guest(tap, variant, text)
         tap.result(complete and error is None, f'{variant}: the guest runs to its end')
         if error:
             tap.note(f'{error}\ncommand {" ".join(args)}\n{err}')
