@@ -22,11 +22,12 @@ DeviceState *qdev_find(const char *id_or_path, GError **errp)
     if (*id_or_path == '/') {
         obj = object_resolve_path(id_or_path, NULL);
     } else {
-        const ObjectProperty *prop = object_property_find(peripheral(), id_or_path);
+        /* Looks without making the container: -object asks for devices before there is a machine. */
+        Object *where = object_resolve_path("/machine/peripheral", NULL);
+        const ObjectProperty *prop = where ? object_property_find(where, id_or_path) : NULL;
 
-        obj = prop && prop->kind == PROP_CHILD
-                  ? object_property_get_link(peripheral(), id_or_path, NULL)
-                  : NULL;
+        obj = prop && prop->kind == PROP_CHILD ? object_property_get_link(where, id_or_path, NULL)
+                                               : NULL;
         obj = obj ? obj : object_resolve_path_type(id_or_path, TYPE_DEVICE, NULL);
     }
     if (!obj) {
