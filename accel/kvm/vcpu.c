@@ -397,7 +397,9 @@ static void run_loop(KVMVcpu *v)
             continue;
         }
         if (unlikely(v->fresh)) {
-            kvm_routes_flush();
+            if (cpu->cpu_index == 0) {
+                kvm_routes_flush(); /* the others run when this one wakes them */
+            }
             v->fresh = false;
         }
         run_once(v);
