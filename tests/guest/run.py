@@ -186,13 +186,6 @@ def run_scaling(tap, qemu, image, variant, options, cpus):
             tap.note(f'{after - before} contended acquisitions')
 
 
-def scaling_moved(cpus):
-    options = ['-object', 'iothread,id=iot0', '-object', 'iothread,id=iot1']
-    for i in range(cpus):
-        options += ['-object', f'ioregionfd,id=ior{i},iothread=iot{i % 2},device=t{i},region=0']
-    return options
-
-
 def main():
     qemu, image, name = sys.argv[1:4]
     problem = kvm_problem()
@@ -202,9 +195,7 @@ def main():
         return 0
     if name == 'scaling':
         for cpus in (1, SCALING_CPUS):
-            run_scaling(tap, qemu, image, f'{cpus} vCPUs, direct', ON, cpus)
-        run_scaling(tap, qemu, image, f'{SCALING_CPUS} vCPUs, two IOThreads',
-                    ON + scaling_moved(SCALING_CPUS), SCALING_CPUS)
+            run_scaling(tap, qemu, image, f'{cpus} vCPUs', ON, cpus)
     else:
         for variant, options in VARIANTS[name]:
             run_variant(tap, qemu, image, variant, options)
