@@ -18,7 +18,7 @@ typedef struct PCTestdev {
     ISADevice parent_obj;
     QemuMutex lock;
     uint8_t latch[4], latch32[4]; /* lock */
-    uint8_t iomem[IOMEM_SIZE];    /* lock */
+    uint8_t *iomem; /* lock; IOMEM_SIZE bytes */
     qemu_irq *irqs;
     MemoryRegion io, flush, io32, irq, mmio;
 } PCTestdev;
@@ -132,6 +132,13 @@ static void testdev_unrealize(DeviceState *dev)
 static void testdev_init(Object *obj)
 {
     qemu_mutex_init(&((PCTestdev *)obj)->lock);
+    ((PCTestdev *)obj)->iomem = g_malloc0(IOMEM_SIZE);
+}
+
+static void testdev_finalize(Object *obj)
+{
+    g_free(((PCTestdev *)obj)->iomem);
+    qemu_mutex_destroy(&((PCTestdev *)obj)->lock);
 }
 
 static void testdev_class_init(ObjectClass *klass, const void *data)
@@ -150,5 +157,6 @@ static const TypeInfo testdev_info = {
     .instance_size = sizeof(PCTestdev),
     .class_init = testdev_class_init,
     .instance_init = testdev_init,
+    .instance_finalize = testdev_finalize,
 };
 QOM_TYPE(testdev_info);
