@@ -277,23 +277,13 @@ static void nvme_stop(NvmeCtrl *n)
     nvme_update_pin(n);
 }
 
+/* Machine reset, and function-level reset by the guest. */
 static void nvme_device_reset(DeviceState *dev)
 {
     NvmeCtrl *n = NVME(dev);
 
     nvme_stop(n);
-    msix_reset(PCI_DEVICE(n));
-}
-
-/* Function-level reset through the PCI Express capability. */
-static void flr_in_main(void *opaque)
-{
-    NvmeCtrl *n = opaque;
-
-    if (DEVICE(n)->realized) {
-        device_cold_reset(DEVICE(n));
-    }
-    object_unref(n);
+    pci_device_reset(PCI_DEVICE(n));
 }
 
 static void fence_at_home(void *opaque)
@@ -304,18 +294,11 @@ static void fence_at_home(void *opaque)
 static void nvme_config_changed(PCIDevice *pci, uint32_t addr, int len)
 {
     NvmeCtrl *n = NVME(pci);
-    uint32_t devctl = pci->exp_cap + PCI_EXP_DEVCTL;
 
     /* Bus mastering went off: when the write is done, no queue fetches or posts any more. */
     if (addr <= PCI_COMMAND && addr + len > PCI_COMMAND && n->home &&
         !(pci_get_word(pci->config + PCI_COMMAND) & PCI_COMMAND_MASTER)) {
         aio_call(n->home, fence_at_home, n);
-    }
-    if (pci->exp_cap && addr <= devctl + 1 && addr + len > devctl &&
-        pci_get_word(pci->config + devctl) & PCI_EXP_DEVCTL_BCR_FLR) {
-        pci_set_word(pci->config + devctl,
-                     pci_get_word(pci->config + devctl) & ~PCI_EXP_DEVCTL_BCR_FLR);
-        aio_post(aio_get_main(), flr_in_main, object_ref(pci));
     }
 }
 
@@ -407,16 +390,13 @@ static bool realize_parts(NvmeCtrl *n, GError **errp)
     n->keep_alive_timer = aio_timer_new(n->home, QEMU_CLOCK_VIRTUAL, keep_alive_expired, n);
     n->event_bh = aio_bh_new(n->home, nvme_aer_posted, n);
     nvme_features_reset(n);
+    pci_set_byte(pci->config + PCI_CLASS_PROG, 2); /* NVM Express I/O controller */
     pci_set_byte(pci->config + PCI_INTERRUPT_PIN, 1);
     if (pcie_endpoint_cap_init(pci, 0x80) < 0 || pci_pm_init(pci, 0x60, errp) < 0 ||
         !init_bar0(n, errp)) {
         return false;
     }
-    /* FLR: announced, and its trigger bit is writable. */
-    pci_set_long(pci->config + pci->exp_cap + PCI_EXP_DEVCAP,
-                 pci_get_long(pci->config + pci->exp_cap + PCI_EXP_DEVCAP) | PCI_EXP_DEVCAP_FLR);
-    pci_set_word(pci->wmask + pci->exp_cap + PCI_EXP_DEVCTL,
-                 pci_get_word(pci->wmask + pci->exp_cap + PCI_EXP_DEVCTL) | PCI_EXP_DEVCTL_BCR_FLR);
+    pcie_cap_flr_init(pci);
     return true;
 }
 
