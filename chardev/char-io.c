@@ -72,7 +72,8 @@ static void io_update_home(void *opaque)
         qemu_mutex_unlock(&chr->lock);
         return;
     }
-    rd = chr->in_fd >= 0 && !chr->hup && chr->fe_open && !chr->input_blocked;
+    rd = chr->in_fd >= 0 && !chr->hup && chr->fe_open && !chr->input_blocked &&
+         !chr->input_ended;
     wr = chr->out_fd >= 0 && !chr->hup && (!queue_empty(chr) || chr->watch);
     read_file = rd && chr->unpollable;
     set_handlers(chr, rd && !chr->unpollable, wr);
@@ -236,6 +237,11 @@ static void io_readable(void *opaque)
     n = chr->is_socket ? receive(chr, buf, want) : RETRY_ON_EINTR(read(chr->in_fd, buf, want));
     if (n > 0) {
         chr_deliver(chr, buf, n);
+    } else if (n == 0 && chr->in_fd != chr->out_fd) {
+        /* The end of standard input or of a pipe: output still has its reader. */
+        QEMU_LOCK_GUARD(&chr->lock);
+        chr->input_ended = true;
+        chr_io_update_locked(chr);
     } else if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) {
         QEMU_LOCK_GUARD(&chr->lock);
         hangup_locked(chr);
@@ -404,7 +410,7 @@ void chr_io_open(Chardev *chr, int in_fd, int out_fd, bool is_socket)
     chr->unpollable = in_fd >= 0 && fstat(in_fd, &st) == 0 &&
                       (S_ISREG(st.st_mode) || (S_ISCHR(st.st_mode) && !isatty(in_fd)));
     chr->open = true;
-    chr->hup = chr->input_blocked = false;
+    chr->hup = chr->input_blocked = chr->input_ended = false;
     chr_io_update_locked(chr);
     qemu_mutex_unlock(&chr->lock);
     chr_send_event(chr, CHR_EVENT_OPENED);

@@ -35,6 +35,7 @@ struct Chardev {
     bool unpollable;   /* in_fd is a file: always readable */
     bool open;         /* connected: writes go out */
     bool hup;          /* hup_bh is on its way: no reads, no writes */
+    bool input_ended;   /* end of file on a descriptor that is read only; cleared by a new connection */
     bool input_blocked; /* the front end cannot take more; qemu_chr_fe_accept_input() clears it */
     bool read_armed, write_armed; /* ctx's thread only: what handlers are set */
     GByteArray *queue;            /* output that waits for the descriptor */

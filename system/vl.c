@@ -479,6 +479,8 @@ static bool create_board(GError **errp)
         return false;
     }
     mc = MACHINE_GET_CLASS(ms);
+    /* Each vCPU, the main loop, and threads that DMA to other devices. */
+    ioregion_set_max_waiters(ms->smp.max_cpus + 4);
     return machine_create_ram(ms, errp) && for_each(vm_config.blockdevs, create_blockdev, errp) &&
            for_each(vm_config.drives, create_drive, errp) && (!mc->init || mc->init(ms, errp));
 }
@@ -511,6 +513,9 @@ OptionsResult vm_create(GError **errp)
     memory_map_init();
     if (!create_backends(errp) || !create_board(errp) ||
         !for_each(vm_config.devices, create_device, errp)) {
+        return OPTIONS_FAILED;
+    }
+    if (!ioregionfd_check_bindings(errp)) {
         return OPTIONS_FAILED;
     }
     qdev_globals_warn_unused();
