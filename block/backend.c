@@ -340,15 +340,16 @@ void blk_request_restart(BlkRequest *req)
     aio_bh_schedule(q->bh);
 }
 
+/* What completes from now on (a device submits again from its callback) waits for the next
+ * iteration of the loop. */
 static void run_done(BlkQueue *q)
 {
-    BlkRequest *req;
+    BlkRequest *req = q->done_head, *next;
 
-    while ((req = q->done_head)) {
-        q->done_head = req->queue_next;
-        if (!q->done_head) {
-            q->done_tail = &q->done_head;
-        }
+    q->done_head = NULL;
+    q->done_tail = &q->done_head;
+    for (; req; req = next) {
+        next = req->queue_next;
         blk_request_done(req, req->result);
     }
 }

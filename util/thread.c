@@ -206,10 +206,10 @@ bool qemu_event_timedwait(QemuEvent *e, int64_t ns)
     int64_t end = ns > 0 ? monotonic_ns() + MIN(ns, INT64_MAX / 2) : 0;
 
     while (event_announce(e)) {
-        int64_t left = ns > 0 ? MAX(end - monotonic_ns(), 0) : ns;
+        int64_t left = ns > 0 ? end - monotonic_ns() : ns;
         int ret;
 
-        if (left == 0) {
+        if (ns >= 0 && left <= 0) {
             return false;
         }
         ret = qemu_futex_wait(&e->value, EV_WAITED, left);

@@ -944,7 +944,7 @@ static void test_drive(void)
     g_assert_true(drive_add(q3, &err));
     blk_detach_dev(blk_find("q"));
 
-    g_assert_true(g_file_set_contents(qcow, "QFI\xfb rest", 512, NULL));
+    g_assert_true(g_file_set_contents(qcow, "QFI\xfb rest", 9, NULL));
     drive_fails("looks like an image in a format other than raw", q1);
     g_assert_true(drive_add(q2, &err));
     blk_detach_dev(blk_find("q"));

@@ -197,7 +197,8 @@ static int64_t clock_timeout(AioContext *ctx, QEMUClockType clock)
     if (!h->n || !aio_clock_enabled(clock, &runs)) {
         return -1;
     }
-    left = MAX(h->t[0]->key - qemu_clock_get_ns(clock), 0);
+    left = h->t[0]->key - qemu_clock_get_ns(clock);
+    left = MAX(left, 0); /* the macro looks twice: never give it a clock */
     if (left && !runs) {
         return -1;
     }
