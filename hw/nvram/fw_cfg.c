@@ -95,19 +95,30 @@ void fw_cfg_add_string(FWCfgState *s, uint16_t key, const char *text)
     fw_cfg_add_bytes(s, key, text, strlen(text) + 1);
 }
 
-/* Directory: count, then size, selector, reserved, name per file; big-endian numbers. */
+static int by_name(const void *a, const void *b)
+{
+    return strcmp((*(Item *const *)a)->name, (*(Item *const *)b)->name);
+}
+
+/* Directory, sorted by name: count, then size, selector, reserved, name per file; big-endian
+ * numbers. */
 static void build_directory(FWCfgState *s)
 {
     GByteArray *d = g_byte_array_new();
     uint32_t count = GUINT32_TO_BE(s->nfiles);
+    Item *sorted[FILE_SLOTS];
 
     g_byte_array_append(d, (uint8_t *)&count, 4);
     for (unsigned n = 0; n < s->nfiles; n++) {
-        uint32_t size = GUINT32_TO_BE(s->file[n].len);
-        uint16_t words[2] = {GUINT16_TO_BE(FW_CFG_FILE_FIRST + n), 0};
+        sorted[n] = &s->file[n];
+    }
+    qsort(sorted, s->nfiles, sizeof(sorted[0]), by_name);
+    for (unsigned n = 0; n < s->nfiles; n++) {
+        uint32_t size = GUINT32_TO_BE(sorted[n]->len);
+        uint16_t words[2] = {GUINT16_TO_BE(FW_CFG_FILE_FIRST + (sorted[n] - s->file)), 0};
         char name[NAME_MAX_LEN] = {0};
 
-        memcpy(name, s->file[n].name, MIN(strlen(s->file[n].name), NAME_MAX_LEN - 1));
+        memcpy(name, sorted[n]->name, MIN(strlen(sorted[n]->name), NAME_MAX_LEN - 1));
         g_byte_array_append(d, (uint8_t *)&size, 4);
         g_byte_array_append(d, (uint8_t *)words, 4);
         g_byte_array_append(d, (uint8_t *)name, NAME_MAX_LEN);
@@ -197,7 +208,7 @@ static bool dma_transfer(FWCfgState *s, uint32_t control, uint64_t addr, uint32_
     uint32_t have = it && s->offset < it->len ? MIN(len, it->len - s->offset) : 0;
     MemTxResult r = MEMTX_OK;
 
-    if (len > DMA_MAX) {
+    if (len > DMA_MAX && (control & (DMA_READ | DMA_WRITE))) {
         return false;
     }
     if (control & DMA_READ) {
