@@ -67,7 +67,7 @@ def run(images, command, folder, limit, say, needs=(), cpus=2, memory=3072, icou
     out = folder / 'out'
     out.mkdir(parents=True)
     scratch = scratch_place([folder, images.lab, *needs])
-    (out / 'command').write_text(f'''export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME={scratch}/tmp LANG=C.UTF-8
+    (out / 'script').write_text(f'''export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME={scratch}/tmp LANG=C.UTF-8
 export OUT={scratch}/out TMPDIR={scratch}/tmp PYTHONDONTWRITEBYTECODE=1
 cd {scratch}/tmp
 {command}
