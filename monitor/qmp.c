@@ -83,8 +83,10 @@ void qmp_send(Monitor *mon, json_object *message)
     qemu_chr_fe_write_all(&mon->fe, (const uint8_t *)line, (int)(len + 2));
 }
 
-static void reply(Monitor *mon, json_object *ret, GError *err, json_object *id)
+/* request's id, of any type, null too, is echoed. */
+static void reply(Monitor *mon, json_object *ret, GError *err, json_object *request)
 {
+    json_object *id = NULL;
     g_autoptr(json_object) message = json_object_new_object();
 
     if (err) {
@@ -97,7 +99,7 @@ static void reply(Monitor *mon, json_object *ret, GError *err, json_object *id)
     } else {
         json_object_object_add(message, "return", ret);
     }
-    if (id) {
+    if (json_object_object_get_ex(request, "id", &id)) {
         json_object_object_add(message, "id", json_object_get(id));
     }
     qmp_send(mon, message);
@@ -122,7 +124,7 @@ static void greet(Monitor *mon)
 
 typedef struct Call {
     const char *name;
-    json_object *args, *id;
+    json_object *args;
     bool oob;
 } Call;
 
@@ -164,7 +166,6 @@ static bool parse_call(Monitor *mon, json_object *request, Call *call, GError **
         error_setg(errp, "QMP input must be a JSON object");
         return false;
     }
-    json_object_object_get_ex(request, "id", &call->id);
     json_object_object_foreach(request, key, value)
     {
         if (!take_member(mon, call, key, value, errp)) {
@@ -218,7 +219,7 @@ static void run_request(Monitor *mon, json_object *value, GError *err)
     if (!err && parse_call(mon, value, &call, &err)) {
         ret = run_call(mon, &call, &err);
     }
-    reply(mon, ret, err, call.id);
+    reply(mon, ret, err, value);
     g_clear_error(&err);
 }
 

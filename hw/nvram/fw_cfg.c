@@ -134,15 +134,18 @@ bool fw_cfg_add_file(FWCfgState *s, const char *name, const void *data, size_t l
     unsigned n = 0;
 
     g_assert(strlen(name) < NAME_MAX_LEN);
-    while (n < s->nfiles && strcmp(s->file[n].name, name)) {
+    /* In order of name; all files are there before a guest looks. */
+    while (n < s->nfiles && strcmp(s->file[n].name, name) < 0) {
         n++;
     }
-    if (n == FILE_SLOTS) {
+    bool there = n < s->nfiles && !strcmp(s->file[n].name, name);
+    if (!there && s->nfiles == FILE_SLOTS) {
         error_setg(errp, "fw_cfg: no room for file '%s': there are %d already", name, FILE_SLOTS);
         return false;
     }
-    if (n == s->nfiles) {
-        s->file[n].name = g_strdup(name);
+    if (!there) {
+        memmove(&s->file[n + 1], &s->file[n], (s->nfiles - n) * sizeof(Item));
+        s->file[n] = (Item){.name = g_strdup(name)};
         s->nfiles++;
     }
     item_set(&s->file[n], data, len);

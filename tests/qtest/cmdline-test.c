@@ -108,7 +108,6 @@ static void test_objects(void)
     refused(BASE "-object iothread,id=i -object iothread,id=i", "i");
     refused(BASE "-object iothread,id=i,poll-max-nss=1", "poll-max-nss|poll-max-ns");
     refused(BASE "-object iothread,id=i,poll-max-ns=often", "often");
-    refused(BASE "-object ioregionfd,id=r", "iothread");
     refused(BASE "-object ioregionfd,id=r,iothread=nobody", "nobody");
     refused(BASE "-object iothread,id=i -object ioregionfd,id=r,iothread=i,transport=pigeon",
             "pigeon");

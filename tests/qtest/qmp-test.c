@@ -366,8 +366,8 @@ static void test_oob(void)
     s = qtest_init_raw("-machine none -nodefaults -accel qtest");
     json_object_put(qtest_qmp_receive(s));
     qtest_qmp_ok(s, "{'execute': 'qmp_capabilities', 'arguments': {'enable': ['oob']}}");
-    expect_error("GenericError", "{'exec-oob': 'query-version'}"); /* not an out-of-band command */
-    expect_error("GenericError", "{'exec-oob': 'query-version', 'execute': 'query-version'}");
+    expect_error("GenericError", "{'exec-oob': 'query-chardev'}"); /* not an out-of-band command */
+    expect_error("GenericError", "{'exec-oob': 'query-chardev', 'execute': 'query-chardev'}");
     expect_error("CommandNotFound", "{'exec-oob': 'no-such-command'}");
     /* In-band replies stay in order. */
     for (int i = 0; i < 20; i++) {

@@ -105,9 +105,19 @@ static void test_base_and_rollover(void)
     g_assert_cmphex(get(REG_YEAR), ==, 0);
     g_assert_cmphex(get(REG_CENTURY), ==, 0x20);
     g_assert_cmphex(get(REG_WEEKDAY), ==, 7);
-    qtest_clock_step(s, 59 * 86400 * SECOND); /* 2000 has a 29th of February */
+    qtest_quit(s);
+
+    start("-rtc base=2000-02-28T23:59:59,clock=vm"); /* 2000 has a 29th of February */
+    qtest_clock_step(s, SECOND);
     g_assert_cmphex(get(REG_DAY), ==, 0x29);
     g_assert_cmphex(get(REG_MONTH), ==, 2);
+    qtest_quit(s);
+
+    start("-rtc base=1900-02-28T23:59:59,clock=vm"); /* and 1900 has none */
+    qtest_clock_step(s, SECOND);
+    g_assert_cmphex(get(REG_DAY), ==, 1);
+    g_assert_cmphex(get(REG_MONTH), ==, 3);
+    g_assert_cmphex(get(REG_CENTURY), ==, 0x19);
     qtest_quit(s);
 }
 
