@@ -122,8 +122,8 @@ static void test_regions(void)
                  "ioregionfd,id=r,iothread=i,device=n,region=7",
             "7");
     refused(BASE "-object iothread,id=i -device pci-testdev,id=t -object "
-                 "ioregionfd,id=r0,iothread=i,device=t,region=0 -object "
-                 "ioregionfd,id=r1,iothread=i,device=t,region=0",
+                 "ioregionfd,id=r0,iothread=i,device=t,region=pc-testdev-iomem -object "
+                 "ioregionfd,id=r1,iothread=i,device=t,region=pc-testdev-iomem",
             "region|r0");
 }
 
@@ -200,15 +200,15 @@ static void test_run_time(void)
 {
     QTestState *s = qtest_init(
         "-machine q35 -nodefaults -object iothread,id=i -device pcie-root-port,id=rp -device "
-        "pci-testdev,id=t,addr=5 -object ioregionfd,id=r,iothread=i,device=t,region=0");
+        "pc-testdev,id=t -object ioregionfd,id=r,iothread=i,device=t,region=pc-testdev-iomem");
     static const char *const bad[] = {
         "{'execute': 'object-del', 'arguments': {'id': 'i'}}", /* in use */
         "{'execute': 'object-add', 'arguments': {'qom-type': 'ioregionfd', 'id': 'r2', 'iothread': "
         "'i', 'device': 't', "
-        "'region': 0}}",
+        "'region': 'pc-testdev-iomem'}}",
         "{'execute': 'object-add', 'arguments': {'qom-type': 'ioregionfd', 'id': 'r2', 'iothread': "
         "'i', 'device': 't', "
-        "'region': 77}}",
+        "'region': '77'}}",
         "{'execute': 'object-add', 'arguments': {'qom-type': 'ioregionfd', 'id': 'r2', 'iothread': "
         "'nobody'}}",
         "{'execute': 'device_add', 'arguments': {'driver': 'nvme', 'bus': 'rp', 'serial': 'x', "
