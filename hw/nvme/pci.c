@@ -345,13 +345,23 @@ static bool check_params(NvmeCtrl *n, GError **errp)
     return true;
 }
 
+/* A timer belongs to its loop. */
+static void free_timer_at_home(void *opaque)
+{
+    NvmeCtrl *n = opaque;
+
+    g_clear_pointer(&n->keep_alive_timer, aio_timer_free);
+}
+
 static void free_state(NvmeCtrl *n)
 {
     g_clear_pointer(&n->sq, g_free);
     g_clear_pointer(&n->cq, g_free);
     g_clear_pointer(&n->feat_vector, g_free);
     g_clear_pointer(&n->event_bh, aio_bh_delete);
-    g_clear_pointer(&n->keep_alive_timer, aio_timer_free);
+    if (n->home) {
+        aio_call(n->home, free_timer_at_home, n);
+    }
     if (n->iothread && n->home) {
         iothread_release(n->iothread, "nvme");
     }
