@@ -522,6 +522,7 @@ OptionsResult vm_create(GError **errp)
     if (MACHINE_GET_CLASS(current_machine)->done) {
         MACHINE_GET_CLASS(current_machine)->done(current_machine);
     }
+    qdev_machine_creation_done();
     qemu_system_reset(SHUTDOWN_CAUSE_NONE);
     if (!create_servers(errp)) {
         return OPTIONS_FAILED;
