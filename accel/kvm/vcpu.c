@@ -256,8 +256,12 @@ static ExitAction handle_exit(KVMVcpu *v)
     cpu->in_access = true;
     kvm_coalesced_drain(cpu);
     if (likely(reason == KVM_EXIT_MMIO)) {
+        TRACE(kvm, mmio, "cpu %d address 0x%" PRIx64 " length %u write %u", cpu->cpu_index,
+              (uint64_t)v->run->mmio.phys_addr, v->run->mmio.len, v->run->mmio.is_write);
         action = memory_io(v);
     } else if (likely(reason == KVM_EXIT_IO)) {
+        TRACE(kvm, io, "cpu %d port 0x%x size %u count %u write %u", cpu->cpu_index,
+              v->run->io.port, v->run->io.size, v->run->io.count, v->run->io.direction);
         action = port_io(v);
     } else {
         action = rare_exit(v);

@@ -243,13 +243,19 @@ DefinitionBlock ("", "DSDT", 2, "IOREGN", "Q35     ", 1)
                 {
                     Name (_HID, "QEMU0001")
                     Method (_STA, 0, NotSerialized) { Return (PRES (\PPAN)) }
-                    OperationRegion (PEOR, SystemIO, \PPAN, 1)
-                    Field (PEOR, ByteAcc, NoLock, Preserve)
+                    // The port is known when the methods run, not when the table is loaded.
+                    Method (RDPT, 0, Serialized)
                     {
-                        PEPT, 8
+                        OperationRegion (PEOR, SystemIO, \PPAN, 1)
+                        Field (PEOR, ByteAcc, NoLock, Preserve) { PEPT, 8 }
+                        Return (PEPT)
                     }
-                    Method (RDPT, 0, NotSerialized) { Return (PEPT) }
-                    Method (WRPT, 1, NotSerialized) { PEPT = Arg0 }
+                    Method (WRPT, 1, Serialized)
+                    {
+                        OperationRegion (PEOR, SystemIO, \PPAN, 1)
+                        Field (PEOR, ByteAcc, NoLock, Preserve) { PEPT, 8 }
+                        PEPT = Arg0
+                    }
                     Method (_CRS, 0, Serialized)
                     {
                         Name (PANC, ResourceTemplate ()

@@ -207,7 +207,7 @@ static uint32_t build_fadt(AcpiTables *t, uint32_t facs, uint32_t dsdt)
     set_int(t, s + 96, 0xfff, 2);              /* C2 and C3 are not supported */
     set_int(t, s + 98, 0xfff, 2);
     set_int(t, s + 108, RTC_CENTURY, 1);
-    set_int(t, s + 109, BIT(0) | BIT(1), 2); /* legacy devices, 8042 ports */
+    set_int(t, s + 109, BIT(0), 2); /* legacy devices; port 64h can only reset: no 8042 */
     set_int(t, s + 112, WBINVD | PROC_C1 | SLP_BUTTON | RTC_S4 | RESET_REG_SUP | USE_PLATFORM_CLOCK,
             4);
     set_gas(t, s + 116, 8, 1, 0xcf9);
