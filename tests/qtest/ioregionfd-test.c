@@ -158,11 +158,12 @@ static void start_external(Device *d)
     memset(d, 0, sizeof(*d));
     g_assert_cmpint(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), ==, 0);
     d->fd = move_cloexec(fds[1]);
+    /* It serves from the first request on: who does not answer is not waited for again. */
+    pthread_create(&d->thread, NULL, device_thread, d);
     s = qtest_initf(TESTDEV
                     "-object ioregionfd,id=r,fd=%d,device=t,region=pc-testdev-iomem,timeout-ms=%d",
                     fds[0], TIMEOUT_MS);
     close(fds[0]);
-    pthread_create(&d->thread, NULL, device_thread, d);
 }
 
 static uint64_t load(uint64_t offset, unsigned size)
