@@ -17,7 +17,7 @@ static struct {
     qemu_irq *old_outputs;     /* where each output led */
     IrqLine *outputs;          /* where they lead now */
     QemuMutex lock;
-    bool *levels TSA_GUARDED_BY(lock); /* what the client knows */
+    bool *levels; /* what the client knows; under lock */
 } icpt;
 
 static void tell(int n, int level)

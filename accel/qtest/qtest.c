@@ -25,7 +25,7 @@ static struct {
     bool skipping; /* the rest of a line that was too long is thrown away */
     AioBH *flush_bh;
     QemuMutex lock;
-    GString *queued TSA_GUARDED_BY(lock); /* lines that wait for the next write */
+    GString *queued; /* lines that wait for the next write; under lock */
 } server;
 
 bool qtest_driver(void)

@@ -18,6 +18,7 @@
 #define TSA(x)
 #endif
 #define TSA_CAPABILITY(name) TSA(capability(name))
+/* For variables; in C, clang cannot name another member of the same structure: say it in a comment there. */
 #define TSA_GUARDED_BY(m) TSA(guarded_by(m))
 #define TSA_REQUIRES(m) TSA(requires_capability(m))
 #define TSA_EXCLUDES(m) TSA(locks_excluded(m))

@@ -219,15 +219,20 @@ void aio_engine_need(AioContext *ctx)
     }
 }
 
-const char *aio_context_engine(const AioContext *ctx)
+/* The engine that ctx has, or will have as far as is known. */
+static const AioEngine *engine_of(const AioContext *ctx)
 {
     const AioEngine *engine = __atomic_load_n(&ctx->engine, __ATOMIC_ACQUIRE);
 
-    if (!engine) {
-        engine =
-            __atomic_load_n(&uring_refused, __ATOMIC_RELAXED) ? &aio_engine_epoll : engine_choice();
+    if (engine) {
+        return engine;
     }
-    return engine->name;
+    return __atomic_load_n(&uring_refused, __ATOMIC_RELAXED) ? &aio_engine_epoll : engine_choice();
+}
+
+const char *aio_context_engine(const AioContext *ctx)
+{
+    return engine_of(ctx)->name;
 }
 
 bool aio_has_io_uring(AioContext *ctx)
@@ -235,7 +240,7 @@ bool aio_has_io_uring(AioContext *ctx)
     if (aio_in_home(ctx)) {
         aio_engine_need(ctx);
     }
-    return g_str_equal(aio_context_engine(ctx), "io_uring");
+    return engine_of(ctx)->has_file_io;
 }
 
 void aio_submit(AioContext *ctx, AioRequest *req)
