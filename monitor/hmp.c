@@ -12,10 +12,20 @@ extern const HmpCommand *const __stop_hmp_commands[] __attribute__((weak, visibi
 extern const HmpCommand *const __start_hmp_info[] __attribute__((weak, visibility("hidden")));
 extern const HmpCommand *const __stop_hmp_info[] __attribute__((weak, visibility("hidden")));
 
+/* In memory, not selected between in the code: clang 14 does not come to an end with pointers to weak
+ * symbols that a loop compares. */
+static const struct {
+    const HmpCommand *const *start;
+    const HmpCommand *const *stop;
+} tables[2] = {
+    {__start_hmp_commands, __stop_hmp_commands},
+    {__start_hmp_info, __stop_hmp_info},
+};
+
 static const HmpCommand *const *table(bool info, size_t *n)
 {
-    *n = info ? __stop_hmp_info - __start_hmp_info : __stop_hmp_commands - __start_hmp_commands;
-    return info ? __start_hmp_info : __start_hmp_commands;
+    *n = tables[info].stop - tables[info].start;
+    return tables[info].start;
 }
 
 /* --- output
