@@ -7,6 +7,10 @@
  * (width), what to write (data) and counts the writes that came (count); its name follows.  Each
  * BAR has three tests: without an eventfd, with one that takes any value, and with one that takes
  * data only.
+ *
+ * The core holds the device's lock around the callbacks, on the accessing thread or at the home
+ * that an ioregionfd object gives the region. Choosing a test changes the memory map, which is the
+ * main loop's: the eventfd follows a little later, and until then the callback counts the writes.
  */
 #include "hw/pci/pci.h"
 #include "qemu/aio.h"
@@ -37,6 +41,8 @@ typedef struct Window {
     Test tests[TESTS_PER_BAR];
     int current;    /* dev->lock; -1: none chosen */
     uint32_t count; /* dev->lock */
+    int armed;      /* main loop: the test whose eventfd is in the memory map; -1: none */
+    AioBH *follow;  /* makes armed follow current */
 } Window;
 
 typedef struct PCITestdev {
@@ -81,7 +87,6 @@ static uint64_t testdev_read(void *opaque, hwaddr offset, unsigned size)
     uint8_t header[64];
     uint64_t val = 0;
 
-    QEMU_LOCK_GUARD(&w->dev->lock);
     collect_events(w);
     fill_header(w, header, sizeof(header));
     if (offset + size <= sizeof(header)) {
@@ -90,78 +95,80 @@ static uint64_t testdev_read(void *opaque, hwaddr offset, unsigned size)
     return val;
 }
 
-/* The eventfd of the chosen test appears with the choice: topology, so in the main loop. */
-static void set_eventfd(Window *w, Test *t, bool on)
+/* The test's eventfd joins or leaves the memory map; main loop. */
+static void set_eventfd(Window *w, int test, bool on)
 {
+    Test *t = &w->tests[test];
     MemoryRegionIoeventfd e = {.offset = t->offset,
                                .size = 1,
                                .match_data = t->match,
                                .data = MATCH_DATA,
                                .fd = t->event.fd};
 
-    if (!t->has_event) {
-        return;
-    }
-    memory_region_transaction_begin();
     if (on) {
         memory_region_add_eventfd(&w->mr, &e);
     } else {
         memory_region_del_eventfd(&w->mr, &e);
     }
+}
+
+/* Main loop. */
+static void follow_current(void *opaque)
+{
+    Window *w = opaque;
+    int wanted;
+
+    assert_main_loop();
+    qemu_mutex_lock(&w->dev->lock);
+    wanted = w->current >= 0 && w->tests[w->current].has_event ? w->current : -1;
+    qemu_mutex_unlock(&w->dev->lock);
+    if (wanted == w->armed) {
+        return;
+    }
+    memory_region_transaction_begin();
+    if (w->armed >= 0) {
+        set_eventfd(w, w->armed, false);
+    }
+    if (wanted >= 0) {
+        set_eventfd(w, wanted, true);
+    }
+    w->armed = wanted;
     memory_region_transaction_commit();
 }
 
+/* Any thread, dev->lock held: the count begins anew, without what an earlier choice has left. */
 static void choose(Window *w, int test)
 {
-    assert_main_loop();
-    if (w->current >= 0) {
-        set_eventfd(w, &w->tests[w->current], false);
-    }
-    qemu_mutex_lock(&w->dev->lock);
-    collect_events(w);
     w->current = test < TESTS_PER_BAR ? test : -1;
+    collect_events(w);
     w->count = 0;
-    qemu_mutex_unlock(&w->dev->lock);
-    if (w->current >= 0) {
-        set_eventfd(w, &w->tests[w->current], true);
-    }
 }
 
-static bool write_direct(void *opaque, hwaddr offset, uint64_t data, unsigned size)
+/* Main loop: no test is chosen, and no eventfd is left in the memory map. */
+static void choose_none(Window *w)
 {
-    Window *w = opaque;
-
-    if (offset == 0) {
-        return false; /* choosing a test changes the memory map */
-    }
-    QEMU_LOCK_GUARD(&w->dev->lock);
-    if (w->current >= 0 && offset == w->tests[w->current].offset && size == 1 &&
-        (!w->tests[w->current].match || data == MATCH_DATA)) {
-        w->count++;
-    }
-    return true;
+    qemu_mutex_lock(&w->dev->lock);
+    choose(w, TESTS_PER_BAR);
+    qemu_mutex_unlock(&w->dev->lock);
+    follow_current(w);
 }
 
 static void testdev_write(void *opaque, hwaddr offset, uint64_t data, unsigned size)
 {
-    if (offset == 0) {
-        choose(opaque, data & 0xff);
-    } else {
-        write_direct(opaque, offset, data, size);
-    }
-}
+    Window *w = opaque;
 
-static bool read_direct(void *opaque, hwaddr offset, uint64_t *data, unsigned size)
-{
-    *data = testdev_read(opaque, offset, size);
-    return true;
+    if (offset == 0) {
+        choose(w, data & 0xff);
+        aio_bh_schedule(w->follow);
+    } else if (w->current >= 0 && offset == w->tests[w->current].offset && size == 1 &&
+               (!w->tests[w->current].match || data == MATCH_DATA)) {
+        w->count++;
+    }
 }
 
 static const MemoryRegionOps testdev_ops = {
     .read = testdev_read,
     .write = testdev_write,
-    .read_direct = read_direct,
-    .write_direct = write_direct,
     .endianness = DEVICE_LITTLE_ENDIAN,
     .valid = {.min_access_size = 1, .max_access_size = 4},
     .impl = {.min_access_size = 1, .max_access_size = 4},
@@ -177,7 +184,11 @@ static bool window_init(PCITestdev *d, int bar, GError **errp)
     uint32_t size = bar ? IO_SIZE : MEM_SIZE;
 
     w->dev = d;
-    w->current = -1;
+    w->current = w->armed = -1;
+    w->follow = aio_bh_new(aio_get_main(), follow_current, w);
+    for (int n = 0; n < TESTS_PER_BAR; n++) {
+        w->tests[n].event.fd = -1;
+    }
     for (int n = 0; n < TESTS_PER_BAR; n++) {
         Test *t = &w->tests[n];
 
@@ -185,14 +196,13 @@ static bool window_init(PCITestdev *d, int bar, GError **errp)
         t->offset = 2 * HEADER_SIZE + 16 * n;
         t->has_event = n > 0;
         t->match = n == 2;
-        t->event.fd = -1;
         if (t->has_event && !event_notifier_init(&t->event, false, errp)) {
             return false;
         }
     }
     memory_region_init_io(&w->mr, OBJECT(d), &testdev_ops, w,
                           bar ? "pci-testdev-portio" : "pci-testdev-mmio", size);
-    memory_region_set_home(&w->mr, aio_get_main(), 0);
+    memory_region_set_lock(&w->mr, &d->lock);
     pci_register_bar(PCI_DEVICE(d), bar,
                      bar ? PCI_BASE_ADDRESS_SPACE_IO : PCI_BASE_ADDRESS_SPACE_MEMORY, &w->mr);
     return true;
@@ -208,7 +218,8 @@ static void testdev_exit(PCIDevice *dev)
         if (!w->dev) {
             continue;
         }
-        choose(w, TESTS_PER_BAR);
+        choose_none(w);
+        aio_bh_delete(w->follow);
         for (int n = 0; n < TESTS_PER_BAR; n++) {
             event_notifier_cleanup(&w->tests[n].event);
         }
@@ -249,8 +260,8 @@ static void testdev_reset(DeviceState *qdev)
     PCITestdev *d = (PCITestdev *)qdev;
 
     pci_device_reset(PCI_DEVICE(qdev));
-    choose(&d->window[0], TESTS_PER_BAR);
-    choose(&d->window[1], TESTS_PER_BAR);
+    choose_none(&d->window[0]);
+    choose_none(&d->window[1]);
 }
 
 static void testdev_init(Object *obj)

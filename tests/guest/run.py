@@ -61,6 +61,13 @@ def moved(transport, posted=True):
             '-object', f'ioregionfd,id=ior1,region=pc-testdev-ioport,{common}']
 
 
+def moved_each(count):
+    """Options that move the memory of each of the scaling guest's devices to an IOThread of its own."""
+    return [x for i in range(count) for x in
+            ('-object', f'iothread,id=iot{i}',
+             '-object', f'ioregionfd,id=ior{i},iothread=iot{i},device=t{i},region=pci-testdev-mmio')]
+
+
 SPLIT = ['-accel', 'kvm,kernel-irqchip=split']
 ON = ['-accel', 'kvm,kernel-irqchip=on']
 DIRECT = [('irqchip in the kernel', ON), ('split irqchip', SPLIT)]
@@ -196,6 +203,7 @@ def main():
     if name == 'scaling':
         for cpus in (1, SCALING_CPUS):
             run_scaling(tap, qemu, image, f'{cpus} vCPUs', ON, cpus)
+        run_scaling(tap, qemu, image, '4 vCPUs, an IOThread each', ON + moved_each(4), 4)
     else:
         for variant, options in VARIANTS[name]:
             run_variant(tap, qemu, image, variant, options)

@@ -351,6 +351,73 @@ static void test_root_port(void)
     stop();
 }
 
+/* pci-testdev: each test counts the writes that match it and no others, wherever the BAR is served.
+ */
+static void check_testdev(QPCIBar *bar, bool io)
+{
+    static const char *const kinds[] = {"no-eventfd", "wildcard-eventfd", "datamatch-eventfd"};
+
+    for (unsigned test = 0; test < G_N_ELEMENTS(kinds); test++) {
+        g_autofree char *want = g_strdup_printf("%s-%s", io ? "portio" : "mmio", kinds[test]);
+        char name[32];
+        uint64_t offset, data;
+
+        qpci_io_write(bar, 0, 1, test);
+        g_assert_cmpuint(qpci_io_read(bar, 0, 1), ==, test);
+        offset = qpci_io_read(bar, 4, 4);
+        data = qpci_io_read(bar, 8, 4);
+        g_assert_cmpuint(qpci_io_read(bar, 12, 4), ==, 0);
+        for (unsigned i = 0; i < sizeof(name); i++) {
+            name[i] = (char)qpci_io_read(bar, 16 + i, 1);
+        }
+        name[sizeof(name) - 1] = 0;
+        g_assert_cmpstr(name, ==, want);
+        for (unsigned i = 0; i < 10; i++) {
+            qpci_io_write(bar, offset, 1, data);
+        }
+        g_assert_cmpuint(qpci_io_read(bar, 12, 4), ==, 10);
+        qpci_io_write(bar, offset, 1, data ^ 1);
+        g_assert_cmpuint(qpci_io_read(bar, 12, 4), ==, test == 2 ? 10 : 11);
+        qpci_io_write(bar, offset + 4, 1, data);
+        g_assert_cmpuint(qpci_io_read(bar, 12, 4), ==, test == 2 ? 10 : 11);
+    }
+    qpci_io_write(bar, 0, 1, 3); /* there is none */
+    g_assert_cmphex(qpci_io_read(bar, 0, 1), ==, 0xff);
+}
+
+static void test_testdev(void)
+{
+    static const char *const homes[] = {
+        "",
+        "-object iothread,id=i -object ioregionfd,id=m,iothread=i,device=t,region=pci-testdev-mmio "
+        "-object ioregionfd,id=p,iothread=i,device=t,region=pci-testdev-portio",
+        "-object iothread,id=i -object "
+        "ioregionfd,id=m,iothread=i,transport=socket,device=t,region=pci-testdev-mmio",
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(homes); i++) {
+        g_autofree char *args = g_strdup_printf("-device pci-testdev,id=t,addr=05.0 %s", homes[i]);
+
+        start(args);
+        QPCIDevice *dev = qpci_device_at(bus, 0, TESTDEV_DEVFN);
+        g_autofree QPCIBar *mem = qpci_iomap(dev, 0), *io = qpci_iomap(dev, 1);
+
+        qpci_device_enable(dev);
+        check_testdev(mem, false);
+        check_testdev(io, true);
+        check_testdev(mem, false);
+        /* A reset forgets the choice, a moved BAR keeps it. */
+        qpci_io_write(mem, 0, 1, 1);
+        qtest_qmp_ok(s, "{'execute': 'system_reset'}");
+        json_object_put(qtest_qmp_event(s, "RESET"));
+        qpci_config_writel(dev, 0x10, (uint32_t)mem->addr);
+        qpci_device_enable(dev);
+        g_assert_cmphex(qpci_io_read(mem, 0, 1), ==, 0xff);
+        qpci_device_free(dev);
+        stop();
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -360,5 +427,6 @@ int main(int argc, char **argv)
     g_test_add_func("/pci/msix", test_msix);
     g_test_add_func("/pci/bus-master", test_bus_master);
     g_test_add_func("/pci/root-port", test_root_port);
+    g_test_add_func("/pci/testdev", test_testdev);
     return g_test_run();
 }
