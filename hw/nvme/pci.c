@@ -439,6 +439,9 @@ static void nvme_exit(PCIDevice *pci)
     if (n->conf.blk) {
         blk_drain(n->conf.blk);
         blk_set_resize_cb(n->conf.blk, NULL, NULL);
+        blk_detach_dev(n->conf.blk); /* now, not when the last view of our regions is gone: the disk
+                                        may go elsewhere */
+        n->conf.blk = NULL;
     }
     take_homes_away(n);
     msix_uninit(pci);

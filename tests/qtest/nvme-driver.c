@@ -29,9 +29,9 @@ static const char *const home_props[QNVME_HOMES] = {
 /* --- start and stop ----------------------------------------------------------------------------
  */
 
-void qnvme_probe(QNvme *n)
+static void probe_at(QNvme *n, uint8_t bus_num, uint8_t devfn)
 {
-    n->dev = qpci_device_at(n->bus, 0, QNVME_DEVFN);
+    n->dev = qpci_device_at(n->bus, bus_num, devfn);
     g_assert_nonnull(n->dev);
     n->bar = qpci_iomap(n->dev, 0);
     qpci_device_enable(n->dev);
@@ -39,15 +39,51 @@ void qnvme_probe(QNvme *n)
     n->msix = false;
 }
 
-QNvme *qnvme_start(QNvmeHome home, const char *args, const char *props)
+void qnvme_probe(QNvme *n)
+{
+    probe_at(n, 0, QNVME_DEVFN);
+}
+
+void qnvme_probe_behind(QNvme *n)
+{
+    g_autofree QPCIBar *old_bar = n->bar;
+    QPCIDevice *port = qpci_device_at(n->bus, 0, QPCI_DEVFN(6, 0));
+
+    if (n->dev) {
+        qpci_device_free(n->dev);
+    }
+    g_assert_nonnull(port);
+    qpci_bridge_setup(port, 1);
+    probe_at(n, 1, 0);
+    qpci_device_free(port);
+}
+
+static QNvme *start_at(QNvmeHome home, const char *args, const char *props, const char *where)
 {
     QNvme *n = g_new0(QNvme, 1);
 
     n->s = qtest_initf("-machine q35 -nodefaults -m 256 %s %s -device "
-                       "nvme,id=nvme0,addr=04.0,drive=d0,serial=testserial%s%s",
-                       home_args[home], args, home_props[home], props);
+                       "nvme,id=nvme0,%s,drive=d0,serial=testserial%s%s",
+                       home_args[home], args, where, home_props[home], props);
     n->bus = qpci_new(n->s);
+    return n;
+}
+
+QNvme *qnvme_start(QNvmeHome home, const char *args, const char *props)
+{
+    QNvme *n = start_at(home, args, props, "addr=04.0");
+
     qnvme_probe(n);
+    n->page = qtest_alloc(n->s, 4096, 4096);
+    return n;
+}
+
+QNvme *qnvme_start_behind(QNvmeHome home, const char *args, const char *port)
+{
+    g_autofree char *where = g_strdup_printf("bus=%s", port);
+    QNvme *n = start_at(home, args, "", where);
+
+    qnvme_probe_behind(n);
     n->page = qtest_alloc(n->s, 4096, 4096);
     return n;
 }

@@ -49,6 +49,9 @@ QNvme *qnvme_start(QNvmeHome home, const char *args, const char *props);
 void qnvme_stop(QNvme *n);
 /* Looks for the device again after a reset of the machine. */
 void qnvme_probe(QNvme *n);
+/* The same behind a root port at 06.0 of the root bus, whose id is port. */
+QNvme *qnvme_start_behind(QNvmeHome home, const char *args, const char *port);
+void qnvme_probe_behind(QNvme *n);
 
 uint32_t qnvme_readl(QNvme *n, uint64_t reg);
 void qnvme_writel(QNvme *n, uint64_t reg, uint32_t v);

@@ -700,17 +700,46 @@ static void test_system_reset_in_flight(const void *opaque)
     qnvme_stop(n);
 }
 
-/* The objects stay usable: unplugged below commands, and a new device on the same homes. */
+/* Behind a root port: unplugged with commands in flight (a reset ends the wait for the guest), then
+ * a new device on the same homes. */
 static void test_unplug(const void *opaque)
 {
-    QNvme *n = qnvme_start(GPOINTER_TO_INT(opaque),
-                           SLOW_DISK " -device pcie-root-port,id=rp0,addr=06.0,chassis=1", "");
+    static const char *const homes[QNVME_HOMES] = {
+        "",
+        ", 'iothread': 'iot0'",
+        ", 'ioregionfd': 'ior0'",
+        ", 'ioregionfd': 'ior0', 'ioregionfds': ['ior1', 'ior2']",
+    };
+    QNvmeHome home = GPOINTER_TO_INT(opaque);
+    g_autofree char *args =
+        g_strdup_printf("-blockdev driver=file,node-name=d0,filename=%s -device "
+                        "pcie-root-port,id=rp0,addr=06.0,chassis=1,slot=1",
+                        image);
+    QNvme *n = qnvme_start_behind(home, args, "rp0");
+    uint64_t buf = qtest_alloc(n->s, 4096, 4096);
 
-    g_assert_nonnull(n->dev);
-    /* on the root bus nothing is unplugged: refused, and the device goes on */
-    g_free(qtest_qmp_error(n->s, "GenericError",
-                           "{'execute': 'device_del', 'arguments': {'id': 'nvme0'}}"));
-    qnvme_bring_up(n, 1, false);
+    for (unsigned round = 0; round < 3; round++) {
+        qnvme_bring_up(n, 2, false);
+        g_assert_cmphex(qnvme_rw(n, 1, NVME_IO_READ, 5, 1, buf, 0), ==, NVME_SUCCESS);
+        check_image(n, buf, 5, 512);
+        for (unsigned k = 0; k < 12; k++) {
+            NvmeCmd cmd = {
+                .opcode = NVME_IO_READ, .nsid = 1, .dptr.prp1 = buf, .cdw10 = k * 8, .cdw12 = 7};
+            qnvme_push(n, 1 + k % 2, &cmd);
+        }
+        qtest_qmp_ok(n->s, "{'execute': 'device_del', 'arguments': {'id': 'nvme0'}}");
+        qnvme_ring(n, 1);
+        qnvme_ring(n, 2);
+        qtest_qmp_ok(n->s, "{'execute': 'system_reset'}");
+        json_object_put(qtest_qmp_event(n->s, "DEVICE_DELETED"));
+        json_object_put(qtest_qmp_event(n->s, "RESET"));
+        qtest_qmp_ok(n->s,
+                     "{'execute': 'device_add', 'arguments': {'driver': 'nvme', 'id': 'nvme0', "
+                     "'bus': 'rp0', "
+                     "'serial': 'again', 'drive': 'd0'%s}}",
+                     homes[home]);
+        qnvme_probe_behind(n);
+    }
     qnvme_stop(n);
 }
 
