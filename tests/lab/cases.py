@@ -58,7 +58,7 @@ class Lab:
         if iothreads == 1:
             return arguments + drive + ['-device', f'nvme,drive=d0,serial=lab,ioregionfd=ior0{more}']
         device = {'driver': 'nvme', 'drive': 'd0', 'serial': 'lab', 'ioregionfd': 'ior0',
-                  'iothread-vq-mapping': [{'iothread': f'iot{number}'} for number in range(iothreads)]}
+                  'ioregionfds': [f'ior{number}' for number in range(iothreads)]}
         for word in more.split(','):
             if word:
                 name, value = word.split('=')
@@ -115,6 +115,11 @@ def four_queues(lab, folder):
     with Vm(lab.emulator, folder, lab.machine('fio-verify', [mib], cpus=4, memory=384) +
             lab.disk(image, iothreads=2)) as vm:
         job_done(vm, 'fio-verify', lab.limit(400 if lab.soak else 50))
+        if not lab.peer:
+            channels = {channel['id']: channel for channel in vm.qmp.execute('query-ioregionfd')}
+            for name in ('ior0', 'ior1'):
+                if not sum(region['posted'] for region in channels[name]['regions']):
+                    raise VmError(f'{name} served no doorbell: the queues are not spread')
         off(vm, lab.limit(10))
 
 
