@@ -208,8 +208,9 @@ static bool refuse(json_object *opts, GError **errp)
 {
     g_autofree char *iface = opts_take_str(opts, "if");
     g_autofree char *media = opts_take_str(opts, "media");
-    g_autofree char *index = opts_take_str(opts, "index");
     bool snapshot, cor;
+
+    g_free(opts_take_str(opts, "index")); /* the order on the command line counts */
 
     if (!opts_take_bool(opts, "snapshot", false, &snapshot, errp) ||
         !opts_take_bool(opts, "copy-on-read", false, &cor, errp)) {

@@ -132,7 +132,6 @@ static void test_images(void)
         g_strdup_printf(BASE "-drive if=none,id=d,file=%s/none.img,format=raw", dir);
     g_autofree char *missing_node =
         g_strdup_printf(BASE "-blockdev file,node-name=d,filename=%s/none.img", dir);
-    g_autofree char *unreadable = g_strdup_printf("%s/dir.img", dir);
     g_autofree char *directory =
         g_strdup_printf(BASE "-blockdev file,node-name=d,filename=%s", dir);
     g_autofree char *locked = NULL, *locked_why = NULL;

@@ -377,8 +377,9 @@ static void test_run_time_moves(void)
             check_serial();
             g_assert_true(query_has("\"r\""));
             /* In use: neither the thread nor the region can be had. */
-            g_autofree char *thread = qtest_qmp_error(
-                s, "GenericError", "{'execute': 'object-del', 'arguments': {'id': 'i%d'}}", posted);
+            g_free(qtest_qmp_error(s, "GenericError",
+                                   "{'execute': 'object-del', 'arguments': {'id': 'i%d'}}",
+                                   posted));
             g_autofree char *claim =
                 qtest_qmp_error(s, "GenericError",
                                 "{'execute': 'object-add', 'arguments': {'qom-type': 'ioregionfd', "
@@ -418,8 +419,8 @@ static void test_order_and_hotplug(void)
         qtest_qmp_ok(s, "{'execute': 'device_add', 'arguments': {'driver': 'nvme', 'id': 'n', "
                         "'serial': 'x', 'bus': 'rp', "
                         "'ioregionfd': 'rn'}}");
-        g_autofree char *used = qtest_qmp_error(
-            s, "GenericError", "{'execute': 'object-del', 'arguments': {'id': 'rn'}}");
+        g_free(qtest_qmp_error(s, "GenericError",
+                               "{'execute': 'object-del', 'arguments': {'id': 'rn'}}"));
         bus->mem_next = 0xe0000000;
         qpci_bridge_setup(port, 1);
         QPCIDevice *dev = qpci_device_at(bus, 1, 0);

@@ -343,9 +343,9 @@ static void test_root_port(void)
     qpci_config_writew(port, 4, 0);
     g_assert_cmphex(qpci_io_read(bar, 8, 4), ==, 0);
     /* The port's own device number is refused for others. */
-    g_autofree char *text = qtest_qmp_error(s, "GenericError",
-                                            "{'execute': 'device_add', 'arguments': {'driver': "
-                                            "'nvme', 'serial': 'y', 'bus': 'rp', 'addr': '1'}}");
+    g_free(qtest_qmp_error(s, "GenericError",
+                           "{'execute': 'device_add', 'arguments': {'driver': "
+                           "'nvme', 'serial': 'y', 'bus': 'rp', 'addr': '1'}}"));
     qpci_device_free(dev);
     qpci_device_free(port);
     stop();

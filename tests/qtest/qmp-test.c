@@ -37,7 +37,7 @@ static void check_error(json_object *reply, const char *cls)
 
 static void expect_error(const char *cls, const char *command)
 {
-    g_autofree char *text = qtest_qmp_error(s, cls, "%s", command);
+    g_free(qtest_qmp_error(s, cls, "%s", command));
 }
 
 /* --- handshake
@@ -422,7 +422,6 @@ static void test_two_monitors(void)
 {
     g_autofree char *dir = g_dir_make_tmp("qtest-XXXXXX", NULL),
                     *path = g_strdup_printf("%s/mon", dir);
-    g_autofree char *line = NULL;
 
     s = qtest_initf("-machine none -nodefaults -qmp unix:%s,server=on,wait=off", path);
     for (int round = 0; round < 2; round++) { /* a monitor can be left and come back to */

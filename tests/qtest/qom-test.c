@@ -184,23 +184,23 @@ static void test_objects(void)
     s = qtest_init("-machine none -nodefaults");
     qtest_qmp_ok(s, "{'execute': 'object-add', 'arguments': {'qom-type': 'iothread', 'id': 'a', "
                     "'poll-max-ns': 0}}");
-    g_autofree char *dup = qtest_qmp_error(
+    g_free(qtest_qmp_error(
         s, "GenericError",
-        "{'execute': 'object-add', 'arguments': {'qom-type': 'iothread', 'id': 'a'}}");
-    g_autofree char *type = qtest_qmp_error(s, "GenericError",
-                                            "{'execute': 'object-add', 'arguments': {'qom-type': "
-                                            "'iothread', 'id': 'b', 'poll-max-ns': 'x'}}");
-    g_autofree char *id = qtest_qmp_error(
+        "{'execute': 'object-add', 'arguments': {'qom-type': 'iothread', 'id': 'a'}}"));
+    g_free(qtest_qmp_error(s, "GenericError",
+                           "{'execute': 'object-add', 'arguments': {'qom-type': "
+                           "'iothread', 'id': 'b', 'poll-max-ns': 'x'}}"));
+    g_free(qtest_qmp_error(
         s, "GenericError",
-        "{'execute': 'object-add', 'arguments': {'qom-type': 'iothread', 'id': '0/..'}}");
+        "{'execute': 'object-add', 'arguments': {'qom-type': 'iothread', 'id': '0/..'}}"));
     json_object *value = qtest_qmp_return(
         s,
         "{'execute': 'qom-get', 'arguments': {'path': '/objects/a', 'property': 'poll-max-ns'}}");
     g_assert_cmpint(json_object_get_int(value), ==, 0);
     json_object_put(value);
     qtest_qmp_ok(s, "{'execute': 'object-del', 'arguments': {'id': 'a'}}");
-    g_autofree char *gone =
-        qtest_qmp_error(s, "GenericError", "{'execute': 'object-del', 'arguments': {'id': 'a'}}");
+    g_free(
+        qtest_qmp_error(s, "GenericError", "{'execute': 'object-del', 'arguments': {'id': 'a'}}"));
     json_object *list =
         qtest_qmp_return(s, "{'execute': 'qom-list', 'arguments': {'path': '/objects'}}");
     g_assert_cmpuint(json_object_array_length(list), ==, 1); /* its type */

@@ -289,9 +289,9 @@ static void test_object(void)
     QTestState *main_state = s;
 
     s = qtest_init("-machine none -nodefaults");
-    g_autofree char *second = qtest_qmp_error(s, "GenericError",
-                                              "{'execute': 'object-add', 'arguments': {'qom-type': "
-                                              "'qtest', 'id': 'q', 'chardev': 'char0'}}");
+    g_free(qtest_qmp_error(s, "GenericError",
+                           "{'execute': 'object-add', 'arguments': {'qom-type': "
+                           "'qtest', 'id': 'q', 'chardev': 'char0'}}"));
     qtest_quit(s);
     s = main_state;
 }
