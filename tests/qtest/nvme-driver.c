@@ -46,12 +46,12 @@ void qnvme_probe(QNvme *n)
 
 void qnvme_probe_behind(QNvme *n)
 {
-    g_autofree QPCIBar *old_bar = n->bar;
     QPCIDevice *port = qpci_device_at(n->bus, 0, QPCI_DEVFN(6, 0));
 
     if (n->dev) {
         qpci_device_free(n->dev);
     }
+    g_clear_pointer(&n->bar, g_free);
     g_assert_nonnull(port);
     qpci_bridge_setup(port, 1);
     probe_at(n, 1, 0);
