@@ -54,8 +54,19 @@ static uint8_t *map_anonymous(uint64_t size, uint8_t **map, uint64_t *map_size)
     return host;
 }
 
+#ifdef RCU_TSAN
+void AnnotateBenignRaceSized(const char *file, int line, const volatile void *mem, size_t size,
+                             const char *text);
+/* A guest polls a ring while a device writes to it: that is what guest memory is for. */
+#define guest_memory_races_are_fine(p, size) \
+    AnnotateBenignRaceSized(__FILE__, __LINE__, p, size, "guest memory")
+#else
+#define guest_memory_races_are_fine(p, size) ((void)0)
+#endif
+
 static RAMBlock *block_alloc(uint64_t size, uint8_t *host, int fd)
 {
+    guest_memory_races_are_fine(host, size);
     RAMBlock *b = g_aligned_alloc0(1, sizeof(*b), QEMU_CACHELINE);
     b->host = host;
     b->size = size;
