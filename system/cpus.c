@@ -324,15 +324,20 @@ void cpu_mark_ended(CPUState *cpu)
     aio_notify(aio_get_main());
 }
 
-void cpu_reset_all(void)
+void cpus_end_accesses(void)
 {
-    assert_main_loop();
-    /* An access that is under way belongs to the time before the reset: its device answers or it is
-     * taken back, and the instruction ends, before registers are set. */
+    /* An access that is under way belongs to the time before the reset: its device answers or it is taken back, and the
+     * instruction ends. */
     if (ioregion_cancel) {
         ioregion_cancel(NULL);
     }
     park_all(true);
+}
+
+void cpu_reset_all(void)
+{
+    assert_main_loop();
+    cpus_end_accesses();
     for (unsigned i = 0; cpus && i < cpus->len; i++) {
         CPUState *cpu = g_ptr_array_index(cpus, i);
 

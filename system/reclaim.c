@@ -82,8 +82,7 @@ void memory_reclaim_barrier(void)
 {
     assert_main_loop();
     while (defer_state.under_way) {
-        rcu_barrier();
-        aio_poll(aio_get_main(), false);
+        aio_poll(aio_get_main(), true);
     }
 }
 

@@ -236,8 +236,8 @@ void qemu_system_reset(ShutdownCause reason)
 
     assert_main_loop();
     pause_all_vcpus();
+    cpus_end_accesses();
     ioregion_flush_all();
-    ioregion_cancel(NULL);
     qemu_devices_reset();
     cpu_reset_all();
     if (reason != SHUTDOWN_CAUSE_NONE) {

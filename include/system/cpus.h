@@ -69,7 +69,8 @@ void cpu_list_add(CPUState *cpu);
 void cpu_list_remove(CPUState *cpu);
 int cpu_next_index(void);
 void cpu_stop_thread(CPUState *cpu);
-/* vCPU thread: its first and its last act; and sleeping until it is kicked (may return early). */
+/* vCPU thread: its first and its last act; and sleeping until it is kicked.  May return early, and at once
+ * while events are pending; cpu_process_events() takes a kick, so look at what you wait for between the two. */
 void cpu_mark_started(CPUState *cpu);
 void cpu_mark_ended(CPUState *cpu);
 void cpu_wait_for_events(CPUState *cpu);
@@ -86,6 +87,9 @@ void cpus_register_accel(const AccelCPUOps *ops);
 const AccelCPUOps *cpus_get_accel(void);
 /* Starts cpu's thread and waits until it has its id; it parks until resume_all_vcpus().  Main loop. */
 bool cpu_start_thread(CPUState *cpu, GError **errp);
+/* Main loop: parks all vCPUs outside of accesses; those under way end first (forwarded ones are cancelled).  Before devices are
+ * reset: none of them sees the rest of an old instruction. */
+void cpus_end_accesses(void);
 /* Main loop: ends accesses under way, parks all vCPUs outside of them and gives each its reset state.  They stay parked. */
 void cpu_reset_all(void);
 

@@ -206,7 +206,7 @@ static void write_topology(struct kvm_cpuid2 *c, const X86CPU *cpu)
     struct kvm_cpuid_entry2 *e = get_entry(c, 1, 0, false);
 
     e->ebx &= 0x0000ffff;
-    /* KVM hands EBX out empty. A guest that knows CLFLUSH computes with this: 8 units of 8 bytes. */
+    /* Never 0: a guest that knows CLFLUSH computes with it. 8 units of 8 bytes. */
     if ((e->edx & BIT(19)) && !(e->ebx & 0xff00)) {
         e->ebx |= 8 << 8;
     }
@@ -279,15 +279,15 @@ struct kvm_cpuid2 *x86_cpuid_build(const struct kvm_cpuid2 *supported, const X86
 
     c->nent = supported->nent;
     memcpy(c->entries, supported->entries, supported->nent * entry);
-    if (!cpu->expose_kvm) {
-        remove_leaves(c, 0x40000000, 0x400000ff);
-    }
     if (!cpu->pmu) {
         /* Leaf 0xA all zero: no performance counters (version 0). */
         remove_leaves(c, 0xa, 0xa);
         get_entry(c, 0xa, 0, false);
     }
     write_features(c, cpu);
+    if (!cpu->expose_kvm) {
+        remove_leaves(c, 0x40000000, 0x400000ff);
+    }
     write_identity(c, cpu);
     write_topology(c, cpu);
     e = x86_cpuid_find(c, 0x80000008, 0);
