@@ -241,6 +241,26 @@ static void *thread_main(void *opaque)
     return ret;
 }
 
+/* Bytes. Far more than any thread needs, and less than a huge page: a stack that holds one is
+ * cleared, and kept, 2 MiB at a time. */
+#define STACK_SIZE (1024u * 1024)
+
+static int create_thread(pthread_t *thread, ThreadStart *start)
+{
+    pthread_attr_t attr;
+    int err = pthread_attr_init(&attr);
+
+    if (err) {
+        return err;
+    }
+    err = pthread_attr_setstacksize(&attr, STACK_SIZE);
+    if (!err) {
+        err = pthread_create(thread, &attr, thread_main, start);
+    }
+    pthread_attr_destroy(&attr);
+    return err;
+}
+
 bool qemu_thread_create(QemuThread *t, const char *name, void *(*fn)(void *), void *arg,
                         GError **errp)
 {
@@ -258,7 +278,7 @@ bool qemu_thread_create(QemuThread *t, const char *name, void *(*fn)(void *), vo
     sigdelset(&blocked, SIGFPE);
     sigdelset(&blocked, SIGILL);
     pthread_sigmask(SIG_SETMASK, &blocked, &old);
-    err = pthread_create(&t->thread, NULL, thread_main, start);
+    err = create_thread(&t->thread, start);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (err) {
         g_free(start);
