@@ -98,13 +98,11 @@ void nvme_dbbuf_note_mmio(NvmeCtrl *n, uint16_t qid, bool is_cq, uint32_t value)
 
 /* --- ioeventfd on the doorbells of I/O submission queues ------------------------------------- */
 
+/* Nobody reads the counter: each signal is an event of its own, and one too many finds nothing to
+ * do. */
 static void notifier_ready(void *opaque)
 {
-    NvmeSq *sq = opaque;
-
-    if (event_notifier_test_and_clear(&sq->notifier)) {
-        nvme_sq_process(sq);
-    }
+    nvme_sq_process(opaque);
 }
 
 static void listen_in_ctx(void *opaque)
@@ -112,7 +110,7 @@ static void listen_in_ctx(void *opaque)
     NvmeSq *sq = opaque;
 
     sq->notifier_on = true;
-    aio_set_fd_handler(sq->ctx, sq->notifier.fd, notifier_ready, NULL, sq);
+    aio_set_event_notifier(sq->ctx, &sq->notifier, notifier_ready, sq);
     nvme_sq_process(sq);
 }
 
@@ -122,7 +120,7 @@ static void unlisten_in_ctx(void *opaque)
 
     if (sq->notifier_on) {
         sq->notifier_on = false;
-        aio_set_fd_handler(sq->ctx, sq->notifier.fd, NULL, NULL, NULL);
+        aio_set_event_notifier(sq->ctx, &sq->notifier, NULL, NULL);
     }
 }
 
