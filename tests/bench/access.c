@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A guest that times accesses to a pci-testdev: no firmware, no interrupts, one CPU in 32-bit protected mode.
+ * A guest that times accesses to a pci-testdev and to a pc-testdev: no firmware, no interrupts, one CPU in 32-bit protected
+ * mode.
  *
- * Started by the PVH entry. For each test that the device offers it writes "count" times where the device says, and reads
- * as often; each loop runs five times, and the shortest one is told on the serial port as
+ * Started by the PVH entry. For each test that a pci-testdev offers it writes "count" times where the device says, and reads
+ * as often; of a pc-testdev it does so with a port and a byte of memory that read back what was written. Each loop runs five times, and the shortest one is told on the serial port as
  *     ACCESS <name> <write|read> <ticks of the time stamp counter per access> <writes that the device counted>
  * Under instruction counting a tick is an instruction of the machine that runs the emulator. Ends with isa-debug-exit.
  */
@@ -17,6 +18,8 @@ enum {
     TESTDEV_VENDOR_DEVICE = 0x00051b36,
     FREE_MMIO = 0xfe000000, /* for BARs that no firmware has placed */
     FREE_PIO = 0xc000,
+    LATCH_PIO = 0xe0, /* of a pc-testdev */
+    LATCH_MMIO = 0xff000000,
 };
 
 /* What pci-testdev shows at the start of each of its regions. */
@@ -174,14 +177,27 @@ static uint32_t loop_ticks(const struct window *w, uint32_t at, uint8_t value, i
     return (uint32_t)(ticks() - start);
 }
 
-static void tell(const char *name, const char *what, uint32_t best, uint32_t counted)
+/* The shortest of some rounds. */
+static uint32_t best(const struct window *w, uint32_t at, uint8_t value, int read)
+{
+    uint32_t least = ~0u;
+
+    for (int round = 0; round < ROUNDS; round++) {
+        uint32_t t = loop_ticks(w, at, value, read);
+
+        least = t < least ? t : least;
+    }
+    return least;
+}
+
+static void tell(const char *name, const char *what, uint32_t least, uint32_t counted)
 {
     put_text("ACCESS ");
     put_text(name);
     put_char(' ');
     put_text(what);
     put_char(' ');
-    put_number(best / COUNT);
+    put_number(least / COUNT);
     put_char(' ');
     put_number(counted);
     put_text("\r\n");
@@ -192,7 +208,6 @@ static void run_region(const struct window *w)
 {
     for (uint8_t test = 0; test < 3; test++) {
         char name[40];
-        uint32_t best_write = ~0u, best_read = ~0u, counted;
         unsigned n = 0;
 
         put8(w, 0, test);
@@ -208,19 +223,28 @@ static void run_region(const struct window *w)
         }
         uint32_t at = get32(w, 4);
         uint8_t value = (uint8_t)get32(w, 8);
-        for (int round = 0; round < ROUNDS; round++) {
-            uint32_t t = loop_ticks(w, at, value, 0);
+        tell(name, "write", best(w, at, value, 0), get32(w, 12));
+        tell(name, "read", best(w, at, value, 1), 0);
+    }
+}
 
-            best_write = t < best_write ? t : best_write;
-        }
-        counted = get32(w, 12);
-        tell(name, "write", best_write, counted);
-        for (int round = 0; round < ROUNDS; round++) {
-            uint32_t t = loop_ticks(w, at, value, 1);
+/* One latch; it counts nothing, so the count tells whether it still holds what was written. */
+static void run_latch(const struct window *w, const char *name)
+{
+    tell(name, "write", best(w, 0, 0x5a, 0), get8(w, 0) == 0x5a ? ROUNDS * COUNT : 0);
+    tell(name, "read", best(w, 0, 0x5a, 1), 0);
+}
 
-            best_read = t < best_read ? t : best_read;
-        }
-        tell(name, "read", best_read, 0);
+static void run_latches(void)
+{
+    struct window memory = {0, LATCH_MMIO}, ports = {1, LATCH_PIO};
+
+    put8(&ports, 0, 0xa5);
+    if (get8(&ports, 0) == 0xa5) {
+        run_latch(&ports, "portio-latch");
+        run_latch(&memory, "mmio-latch");
+        put_text("ACCESS end\r\n");
+        outb(DEBUG_EXIT, 0);
     }
 }
 
@@ -251,6 +275,7 @@ __attribute__((used)) void guest_main(void)
         put_text("ACCESS end\r\n");
         outb(DEBUG_EXIT, 0);
     }
+    run_latches();
     put_text("ACCESS no pci-testdev found\r\n");
     outb(DEBUG_EXIT, 1);
 }

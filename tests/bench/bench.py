@@ -68,7 +68,7 @@ class Results:
                 yield (f'NVMe {kind[4:]} depth {depth}, {variant}',
                        self.value(**where, emulator='ours', variant=variant), self.value(**where, emulator='debian'), share)
         for what in ('write', 'read'):
-            for test in ('mmio-no-eventfd', 'portio-no-eventfd'):
+            for test in ('mmio-latch', 'portio-latch'):
                 where = {'measure': 'access', 'emulator': 'ours', 'kind': 'answered', 'what': what, 'test': test}
                 yield (f'answered {what} ({test.split("-")[0]}), ring against socket',
                        self.value(**where, transport='ring'), self.value(**where, transport='socket'), 0.55)
@@ -150,6 +150,7 @@ def main():
         if line.startswith('RESULT '):
             row = json.loads(line[7:])
             rows.append(row)
+            target.write_text(json.dumps({'results': rows}, indent=1) + '\n')
             if 'error' in row:
                 say('FAILED ' + json.dumps(row))
         else:
