@@ -175,7 +175,12 @@ bool vm_configure_machine(MachineState *ms, GError **errp)
  * --------------------------------------------------------------------------------------------------
  */
 
-/* -accel's list, or what -machine accel=A:B says, or KVM. */
+static void put_json(void *opts)
+{
+    json_object_put(opts);
+}
+
+/* -accel's list, or what -machine accel=A:B says, or KVM; the caller drops its reference. */
 static GPtrArray *accel_candidates(const char *machine_accel, bool *implied, GError **errp)
 {
     GPtrArray *list = vm_config.accels;
@@ -190,15 +195,16 @@ static GPtrArray *accel_candidates(const char *machine_accel, bool *implied, GEr
         g_auto(GStrv) names = g_strsplit(machine_accel ? machine_accel : "kvm", ":", -1);
 
         *implied = !machine_accel;
-        list = g_ptr_array_new();
+        list = g_ptr_array_new_with_free_func(put_json);
         for (char **name = names; *name; name++) {
             json_object *opts = json_object_new_object();
 
             json_object_object_add(opts, "accel", json_object_new_string(*name));
             g_ptr_array_add(list, opts);
         }
+        return list;
     }
-    return list;
+    return g_ptr_array_ref(list);
 }
 
 static bool accel_try(MachineState *ms, json_object *given, const char *irqchip, GError **errp)
@@ -249,7 +255,7 @@ bool vm_create_accel(MachineState *ms, const char *machine_accel, const char *ir
                      GError **errp)
 {
     bool implied;
-    GPtrArray *list = accel_candidates(machine_accel, &implied, errp);
+    g_autoptr(GPtrArray) list = accel_candidates(machine_accel, &implied, errp);
 
     if (!list) {
         return false;
