@@ -3,6 +3,20 @@
 #include "system/vl.h"
 
 #include <malloc.h>
+#include <pthread.h>
+
+/* For threads that libraries start: a stack that can hold a huge page is cleared, and kept, 2 MiB
+ * at a time. */
+static void small_stacks(void)
+{
+    pthread_attr_t attr;
+
+    if (pthread_attr_init(&attr) == 0) {
+        pthread_attr_setstacksize(&attr, 1024 * 1024);
+        pthread_setattr_default_np(&attr);
+        pthread_attr_destroy(&attr);
+    }
+}
 
 int main(int argc, char **argv)
 {
@@ -12,6 +26,7 @@ int main(int argc, char **argv)
     /* One heap: hot paths do not allocate, and a heap of its own costs each thread pages and time.
      */
     mallopt(M_ARENA_MAX, 1);
+    small_stacks();
     error_set_progname(argv[0]);
     switch (options_parse(argc, argv, &err)) {
     case OPTIONS_DONE:

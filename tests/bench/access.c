@@ -223,7 +223,9 @@ static void run_region(const struct window *w)
         }
         uint32_t at = get32(w, 4);
         uint8_t value = (uint8_t)get32(w, 8);
-        tell(name, "write", best(w, at, value, 0), get32(w, 12));
+        uint32_t least = best(w, at, value, 0);
+
+        tell(name, "write", least, get32(w, 12));
         tell(name, "read", best(w, at, value, 1), 0);
     }
 }
@@ -231,7 +233,9 @@ static void run_region(const struct window *w)
 /* One latch; it counts nothing, so the count tells whether it still holds what was written. */
 static void run_latch(const struct window *w, const char *name)
 {
-    tell(name, "write", best(w, 0, 0x5a, 0), get8(w, 0) == 0x5a ? ROUNDS * COUNT : 0);
+    uint32_t least = best(w, 0, 0x5a, 0);
+
+    tell(name, "write", least, get8(w, 0) == 0x5a ? ROUNDS * COUNT : 0);
     tell(name, "read", best(w, 0, 0x5a, 1), 0);
 }
 
