@@ -452,6 +452,7 @@ static void nvme_finalize(Object *obj)
 {
     NvmeCtrl *n = NVME(obj);
 
+    g_free(n->ioregionfds_text);
     for (unsigned id = 0; n->db && id < n->num_db && n->db[id].n; id++) {
         memory_region_finalize(&n->db[id].mr);
     }
