@@ -36,8 +36,8 @@ static void fire(void *opaque)
 
     g_assert_true(aio_in_home(t->home));
     g_assert_false(aio_timer_pending(t->t));
-    t->fired++;
     t->seen = qemu_clock_get_ns(clock_under_test);
+    __atomic_fetch_add(&t->fired, 1, __ATOMIC_RELEASE);
     qemu_mutex_lock(&logbook.lock);
     g_string_append_c(logbook.text, t->name);
     qemu_mutex_unlock(&logbook.lock);
@@ -170,7 +170,8 @@ static void test_remote(void)
             g_usleep(300);
         }
         aio_timer_mod(t.t, at);
-        while (aio_timer_pending(t.t)) {
+        /* Not pending any more is not yet fired: only then may it be set again here. */
+        while (__atomic_load_n(&t.fired, __ATOMIC_ACQUIRE) <= i) {
             g_usleep(50);
         }
         worst = MAX(worst, now_rt() - at);
