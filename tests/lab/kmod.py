@@ -10,9 +10,11 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 
 from kernel import LabError, output_of
 
+CONTRIB = pathlib.Path(__file__).resolve().parents[2] / 'contrib/kvm-ioregionfd'
 # What KVM is built from, in the kernel's own layout.
 KVM_FOLDERS = ('arch/x86/kvm', 'virt/kvm')
 
@@ -130,3 +132,17 @@ def make_modules(headers_folder, folder, *arguments, limit=600):
     if done.returncode:
         raise LabError(f'{" ".join(command)} ended with status {done.returncode}:\n{done.stdout[-6000:]}')
     return done.stdout
+
+
+def kvm(lab, kernel, say=lambda text: None, more=()):
+    """Builds KVM with ioregionfd (contrib/kvm-ioregionfd/kvm); returns the modules' paths in the order to load them."""
+    sys.path.insert(0, str(CONTRIB / 'kvm'))
+    import build
+    import hook
+    base, folder = source(lab, kernel, say), headers(lab, kernel, say)
+    say('building kvm.ko and kvm-amd.ko with ioregionfd')
+    cache = ['DEBIAN_KERNEL_USE_CCACHE=1'] if shutil.which('ccache') else []
+    try:
+        return build.build(base, folder, pathlib.Path(lab) / 'kmod/kvm', [*cache, *more])
+    except hook.HookError as error:
+        raise LabError(f'contrib/kvm-ioregionfd/kvm: {error}') from error
