@@ -8,6 +8,7 @@ headers/ (three packages, made usable where they lie), source.tar.xz, source/ (K
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -146,3 +147,9 @@ def kvm(lab, kernel, say=lambda text: None, more=()):
         return build.build(base, folder, pathlib.Path(lab) / 'kmod/kvm', [*cache, *more])
     except hook.HookError as error:
         raise LabError(f'contrib/kvm-ioregionfd/kvm: {error}') from error
+
+
+def load_command(modules):
+    """Shell text that puts these modules in the place of level 1's KVM; fails when it cannot."""
+    lines = ['busybox rmmod kvm_amd kvm'] + [f'busybox insmod {shlex.quote(str(path))}' for path in modules]
+    return ' && '.join(lines)
