@@ -84,7 +84,7 @@ cd {scratch}/tmp
                  '-fsdev', f'local,id=out,path={out},security_model=none',
                  '-device', 'virtio-9p-pci,fsdev=out,mount_tag=out',
                  '-kernel', str(images.vmlinuz), '-initrd', str(images.level1),
-                 '-append', f'console=ttyS0 panic=-1 quiet loglevel=5 lab.scratch={scratch}']
+                 '-append', f'console=ttyS0 panic=-1 quiet loglevel=5 nohz=off highres=off lab.scratch={scratch}']
     if icount:
         arguments += ['-accel', 'tcg,thread=single', '-smp', '1', '-icount', 'shift=0,sleep=off']
     else:
