@@ -143,7 +143,7 @@ static void cq_post_bh(void *opaque)
 {
     NvmeCq *cq = opaque;
     NvmeSq *starved = NULL;
-    bool posted = false;
+    unsigned posted = 0;
 
     while (cq->done) {
         NvmeRequest *req = cq->done;
@@ -157,7 +157,7 @@ static void cq_post_bh(void *opaque)
                 TRACE(nvme, cqe_lost, "cqid %u: no memory there, or bus master is off", cq->id);
                 nvme_fail(cq->n, "a completion queue entry could not be written");
             }
-            posted = true;
+            posted++;
             TRACE(nvme, complete, "sqid %u cid %u status 0x%x", sq->id, req->cmd.cid, req->status);
         }
         cq->done = req->next;
@@ -177,6 +177,7 @@ static void cq_post_bh(void *opaque)
     }
     if (posted) {
         cq_interrupt(cq);
+        aio_batch_done(cq->ctx, posted);
     }
     for (NvmeSq *sq = starved; sq; sq = sq->starved_next) {
         nvme_sq_process(sq); /* there may be commands that waited for a request to become free */

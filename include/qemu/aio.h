@@ -110,6 +110,12 @@ void aio_poller_delete(AioPoller *p);
  * (0: to zero at once).  Not used while the process may run on one CPU only.  Any thread. */
 void aio_set_poll_params(AioContext *ctx, int64_t max_ns, int64_t grow, int64_t shrink);
 
+/* Tells the loop that n requests were completed together (with one interrupt, say).  Where the process may run on one CPU only, a home
+ * that wakes up takes the CPU from the producer that has just sent it its first request, so that each batch is one request.  There the
+ * loop tries, now and then, to let the producer run until it sleeps, and stays with it while batches of two or more come of it
+ * (SCHED_BATCH instead of SCHED_OTHER; a thread to which the user gave another policy keeps it). */
+void aio_batch_done(AioContext *ctx, unsigned n);
+
 /* At most n requests of one iteration go to the kernel together; 0: all of them.  Any thread. */
 void aio_set_max_batch(AioContext *ctx, unsigned n);
 

@@ -143,6 +143,11 @@ struct AioContext {
     AioWork *done_head; /* finished work, done() not called yet */
     AioPool *pool;      /* atomic pointer: any thread may submit work */
     int64_t poll_ns;
+    /* aio_batch_done()'s, home only */
+    unsigned batches, batched; /* in this window: how many, and the requests in them */
+    unsigned patience_wait;    /* windows between two tries */
+    unsigned patience_left;    /* windows until the next one */
+    bool patient;              /* the thread is SCHED_BATCH */
     unsigned poll_count; /* windows since the affinity mask was last looked at */
     bool may_spin;
     AioStats stats; /* written by home with relaxed stores */
