@@ -25,7 +25,7 @@ static void match_machine(ObjectClass *klass, void *opaque)
     }
 }
 
-static ObjectClass *find_machine(const char *name, GError **errp)
+ObjectClass *vm_find_machine(const char *name, GError **errp)
 {
     MachineLookup look = {.name = name};
 
@@ -37,14 +37,8 @@ static ObjectClass *find_machine(const char *name, GError **errp)
         error_setg(errp, "-machine %s: unknown machine; -machine help lists them", name);
         return NULL;
     }
-    look.name = "q35";
-    object_class_foreach(match_machine, TYPE_MACHINE, false, &look);
-    if (!look.found) {
-        error_setg(errp, "no machine is built in");
-        return NULL;
-    }
-    info_report("no -machine given: using q35");
-    return look.found;
+    error_setg(errp, "no default machine is built in: give -machine NAME");
+    return NULL;
 }
 
 static char *dashes(const char *name)
@@ -110,7 +104,7 @@ MachineState *vm_create_machine(char **irqchip, char **accel, GError **errp)
     *accel = opts_take_str(opts, "accel");
     lift_suboptions(opts, "smp", &vm_config.smp);
     lift_suboptions(opts, "memory", &vm_config.memory);
-    klass = find_machine(type, errp);
+    klass = vm_find_machine(type, errp);
     if (klass) {
         ms = MACHINE(object_new(object_class_get_name(klass), errp));
     }

@@ -204,6 +204,32 @@ static bool is_help(const char *value)
     return value && (strcmp(value, "help") == 0 || strcmp(value, "?") == 0);
 }
 
+static bool machine_property_is_internal(const ObjectProperty *prop)
+{
+    return strcmp(prop->name, "type") == 0 || prop->kind == PROP_CHILD;
+}
+
+/* -machine NAME,help: what the machine is and its options. */
+static GString *machine_help(const char *name)
+{
+    GString *out = g_string_new(NULL);
+    MachineClass *mc = (MachineClass *)vm_find_machine(name, NULL);
+
+    if (!mc) {
+        g_string_append_printf(out, "'%s' is no machine; -machine help lists them\n", name);
+        return out;
+    }
+    g_string_append_printf(out, "%s: %s\n", mc->name, mc->desc);
+    if (mc->contents) {
+        g_string_append_printf(out, "contains %s\n", mc->contents);
+    }
+    g_string_append_printf(out, "up to %u vCPUs%s%s\n%s options:\n", mc->max_cpus,
+                           mc->default_cpu_type ? ", by default " : "",
+                           mc->default_cpu_type ? mc->default_cpu_type : "", mc->name);
+    object_class_help_properties(&mc->parent_class, machine_property_is_internal, out);
+    return out;
+}
+
 /* True if some option asked for help, which is then printed. */
 static bool help_requested(void)
 {
@@ -215,6 +241,13 @@ static bool help_requested(void)
 
         object_class_foreach(collect_machine, TYPE_MACHINE, false, out);
         return print_and_free(out);
+    }
+    if (vm_config.machine && json_object_object_get_ex(vm_config.machine, "help", NULL)) {
+        const char *name = json_object_object_get_ex(vm_config.machine, "type", &type)
+                               ? json_object_get_string(type)
+                               : NULL;
+
+        return print_and_free(machine_help(name));
     }
     for (unsigned i = 0; vm_config.accels && i < vm_config.accels->len; i++) {
         json_object *name;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ACPI fixed hardware with ICH9's register layout (ICH9 data sheet, 13.8.3). */
+/* ACPI fixed hardware: the register blocks of ICH9 (data sheet, 13.8.3) and PIIX4 (data
+ * sheet, 7.2). */
 #include "hw/acpi/pm.h"
 
 #include "monitor/monitor.h"
@@ -16,8 +17,25 @@ enum {
     REG_SMI_EN = 0x30,
     REG_SMI_STS = 0x34,
 };
-/* What the FADT says the OS writes to port 0xb2. */
-enum { APM_ACPI_ENABLE = 2, APM_ACPI_DISABLE = 3 };
+#define SMI_EN_APMC BIT(5)
+
+const AcpiPMModel acpi_pm_ich9 = {
+    .name = "ich9-pm",
+    .block_size = 128,
+    .gpe_len = 16,
+    .gpe_in_block = true,
+    .smi_in_block = true,
+    .acpi_enable = 2,
+    .acpi_disable = 3,
+};
+
+const AcpiPMModel acpi_pm_piix4 = {
+    .name = "piix4-pm",
+    .block_size = 64,
+    .gpe_len = 4,
+    .acpi_enable = 0xf1,
+    .acpi_disable = 0xf0,
+};
 
 uint32_t acpi_pm_timer_at(int64_t ns)
 {
@@ -104,10 +122,19 @@ static uint8_t read_byte(AcpiPM *pm, unsigned reg)
     case REG_PM1_CNT ... REG_PM1_CNT + 1:
         return pm->pm1_cnt >> (8 * (reg - REG_PM1_CNT));
     case REG_GPE_STS ... REG_GPE_STS + 7:
+        if (!pm->model->gpe_in_block) {
+            return 0;
+        }
         return pm->gpe_sts >> (8 * (reg - REG_GPE_STS));
     case REG_GPE_EN ... REG_GPE_EN + 7:
+        if (!pm->model->gpe_in_block) {
+            return 0;
+        }
         return pm->gpe_en >> (8 * (reg - REG_GPE_EN));
     case REG_SMI_EN ... REG_SMI_EN + 3:
+        if (!pm->model->smi_in_block) {
+            return 0;
+        }
         return pm->smi_en >> (8 * (reg - REG_SMI_EN));
     }
     return 0;
@@ -132,13 +159,21 @@ static void write_byte(AcpiPM *pm, unsigned reg, uint8_t val)
         pm->pm1_cnt = put_byte(pm->pm1_cnt, reg - REG_PM1_CNT, val);
         break;
     case REG_GPE_STS ... REG_GPE_STS + 7:
-        pm->gpe_sts &= ~((uint64_t)val << (8 * (reg - REG_GPE_STS)));
+        if (pm->model->gpe_in_block) {
+            pm->gpe_sts &= ~((uint64_t)val << (8 * (reg - REG_GPE_STS)));
+        }
         break;
     case REG_GPE_EN ... REG_GPE_EN + 7:
-        pm->gpe_en = put_byte(pm->gpe_en, reg - REG_GPE_EN, val);
+        if (pm->model->gpe_in_block) {
+            pm->gpe_en = put_byte(pm->gpe_en, reg - REG_GPE_EN, val);
+        }
         break;
     case REG_SMI_EN ... REG_SMI_EN + 3:
-        pm->smi_en = put_byte(pm->smi_en, reg - REG_SMI_EN, val);
+        if (pm->model->smi_in_block) {
+            /* No SMI is ever raised: that of port 0xb2 reads as in use already, so firmware does
+             * not wait for one. */
+            pm->smi_en = put_byte(pm->smi_en, reg - REG_SMI_EN, val) | SMI_EN_APMC;
+        }
         break;
     }
 }
@@ -190,6 +225,41 @@ static const MemoryRegionOps pm_ops = {
     .impl = {.min_access_size = 1, .max_access_size = 4, .unaligned = true},
 };
 
+/* --- general-purpose events in a block of their own: status in the first half, enable in the
+ * second */
+
+static uint64_t gpe_read(void *opaque, hwaddr offset, unsigned size)
+{
+    AcpiPM *pm = opaque;
+    unsigned half = pm->model->gpe_len / 2;
+    QEMU_LOCK_GUARD(&pm->lock);
+
+    return (offset < half ? pm->gpe_sts >> (8 * offset) : pm->gpe_en >> (8 * (offset - half))) &
+           0xff;
+}
+
+static void gpe_write(void *opaque, hwaddr offset, uint64_t data, unsigned size)
+{
+    AcpiPM *pm = opaque;
+    unsigned half = pm->model->gpe_len / 2;
+    QEMU_LOCK_GUARD(&pm->lock);
+
+    if (offset < half) {
+        pm->gpe_sts &= ~((data & 0xff) << (8 * offset));
+    } else {
+        pm->gpe_en = put_byte(pm->gpe_en, offset - half, data);
+    }
+    update_sci(pm);
+}
+
+static const MemoryRegionOps gpe_ops = {
+    .read = gpe_read,
+    .write = gpe_write,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid = {.min_access_size = 1, .max_access_size = 4, .unaligned = true},
+    .impl = {.min_access_size = 1, .max_access_size = 1},
+};
+
 /* --- APM ports: how an OS takes the fixed hardware over
  * ------------------------------------------------- */
 
@@ -211,9 +281,9 @@ static void apm_write(void *opaque, hwaddr offset, uint64_t data, unsigned size)
         return;
     }
     pm->apm_cmd = data;
-    if (data == APM_ACPI_ENABLE) {
+    if (data == pm->model->acpi_enable) {
         pm->pm1_cnt |= PM1_CNT_SCI_EN;
-    } else if (data == APM_ACPI_DISABLE) {
+    } else if (data == pm->model->acpi_disable) {
         pm->pm1_cnt &= ~PM1_CNT_SCI_EN;
     }
     update_sci(pm);
@@ -231,7 +301,7 @@ void acpi_pm_reset(AcpiPM *pm)
 
     pm->pm1_sts = pm->pm1_en = pm->pm1_cnt = 0;
     pm->gpe_sts = pm->gpe_en = 0;
-    pm->smi_en = 0;
+    pm->smi_en = SMI_EN_APMC;
     pm->apm_cmd = pm->apm_sts = 0;
     update_sci(pm);
 }
@@ -241,11 +311,15 @@ static void powerdown(void *opaque)
     acpi_pm_power_button(opaque);
 }
 
-void acpi_pm_init(AcpiPM *pm, Object *owner)
+void acpi_pm_init(AcpiPM *pm, const AcpiPMModel *model, Object *owner)
 {
+    pm->model = model;
     qemu_mutex_init(&pm->lock);
     pm->timer = aio_timer_new(aio_get_main(), QEMU_CLOCK_VIRTUAL, carry, pm);
-    memory_region_init_io(&pm->io, owner, &pm_ops, pm, "ich9-pm", ACPI_PM_SIZE);
+    memory_region_init_io(&pm->io, owner, &pm_ops, pm, model->name, model->block_size);
     memory_region_init_io(&pm->apm, owner, &apm_ops, pm, "apm-io", 2);
+    if (!model->gpe_in_block) {
+        memory_region_init_io(&pm->gpe, owner, &gpe_ops, pm, "acpi-gpe0", model->gpe_len);
+    }
     qemu_register_powerdown_notifier(powerdown, pm);
 }

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The board's ACPI tables (ACPI 6.4, chapter 5): DSDT as compiled from q35.asl, an SSDT with this
- * machine's integers, FADT, FACS, MADT, MCFG, WAET, RSDT and XSDT.
+ * The board's ACPI tables (ACPI 6.4, chapter 5): DSDT as compiled from the board's .asl file, an
+ * SSDT with this machine's integers, FADT, FACS, MADT, MCFG, WAET, RSDT and XSDT.
  */
 #include "hw/acpi/tables.h"
 
 #include "hw/i386/pc.h"
 #include "hw/intc/ioapic.h"
 #include "hw/rtc/mc146818.h"
-#include "q35_dsdt.h"
 
 #define HEADER_SIZE 36
 #define CHECKSUM_AT 9
@@ -53,7 +52,7 @@ static uint32_t begin_table(AcpiTables *t, const char *signature, uint8_t revisi
     put_int(t, revision, 1);
     put_int(t, 0, 1); /* checksum */
     put(t, "IOREGN", 6);
-    put(t, "Q35     ", 8);
+    put(t, t->board->acpi_name, 8);
     put_int(t, 1, 4);
     put(t, "IORG", 4);
     put_int(t, 1, 4);
@@ -93,13 +92,14 @@ static uint32_t build_facs(AcpiTables *t)
 
 static uint32_t build_dsdt(AcpiTables *t)
 {
+    uint32_t size = t->board->dsdt_size;
     uint32_t start;
     AcpiChecksum c;
 
     align_to(t, 16);
     start = t->blob->len;
-    put(t, q35_dsdt, sizeof(q35_dsdt));
-    c = (AcpiChecksum){start, sizeof(q35_dsdt), start + CHECKSUM_AT};
+    put(t, t->board->dsdt, size);
+    c = (AcpiChecksum){start, size, start + CHECKSUM_AT};
     set_int(t, c.at, 0, 1);
     g_array_append_val(t->checksums, c);
     return start;
@@ -122,6 +122,18 @@ static uint16_t pvpanic_port(void)
     Object *obj = object_resolve_path_type("", "pvpanic", NULL);
 
     return obj ? object_property_get_uint(obj, "ioport", NULL) : 0;
+}
+
+/* Which of the other port devices exist, as bits of PDEV. */
+static unsigned port_devices(void)
+{
+    static const char *const types[] = {"i8042", "i8042", "isa-fdc", "isa-parallel"};
+    unsigned mask = 0;
+
+    for (unsigned n = 0; n < G_N_ELEMENTS(types); n++) {
+        mask |= object_resolve_path_type("", types[n], NULL) ? BIT(n) : 0;
+    }
+    return mask;
 }
 
 static unsigned serial_ports(void)
@@ -160,6 +172,7 @@ static uint32_t build_ssdt(AcpiTables *t, const PCMachineState *pc)
     aml_name(t, "WHIL", w.high_end - w.high_base);
     aml_name(t, "PCOM", serials);
     aml_name(t, "PPAN", pvpanic_port());
+    aml_name(t, "PDEV", port_devices());
     end_table(t, start);
     return start;
 }
@@ -175,7 +188,7 @@ static void set_gas(AcpiTables *t, uint32_t at, uint8_t bits, uint8_t access, ui
 }
 
 /* ACPI 6.4, 5.2.9; offsets are the table's. */
-static uint32_t build_fadt(AcpiTables *t, uint32_t facs, uint32_t dsdt)
+static uint32_t build_fadt(AcpiTables *t, const PCMachineState *pc, uint32_t facs, uint32_t dsdt)
 {
     enum {
         WBINVD = BIT(0),
@@ -185,6 +198,8 @@ static uint32_t build_fadt(AcpiTables *t, uint32_t facs, uint32_t dsdt)
         RESET_REG_SUP = BIT(10),
         USE_PLATFORM_CLOCK = BIT(15)
     };
+    const PCBoard *b = t->board;
+    const AcpiPMModel *model = pc->pm->model;
     uint32_t s = begin_table(t, "FACP", 3);
 
     while (t->blob->len < s + FADT_SIZE) {
@@ -192,19 +207,19 @@ static uint32_t build_fadt(AcpiTables *t, uint32_t facs, uint32_t dsdt)
     }
     add_pointer(t, s + 36, 4, facs);
     add_pointer(t, s + 40, 4, dsdt);
-    set_int(t, s + 46, ICH9_SCI_IRQ, 2);
-    set_int(t, s + 48, 0xb2, 4);               /* SMI_CMD */
-    set_int(t, s + 52, 2, 1);                  /* ACPI_ENABLE */
-    set_int(t, s + 53, 3, 1);                  /* ACPI_DISABLE */
-    set_int(t, s + 56, ICH9_PMBASE, 4);        /* PM1a_EVT */
-    set_int(t, s + 64, ICH9_PMBASE + 4, 4);    /* PM1a_CNT */
-    set_int(t, s + 76, ICH9_PMBASE + 8, 4);    /* PM_TMR */
-    set_int(t, s + 80, ICH9_PMBASE + 0x20, 4); /* GPE0 */
-    set_int(t, s + 88, 4, 1);                  /* PM1_EVT_LEN */
-    set_int(t, s + 89, 2, 1);                  /* PM1_CNT_LEN */
-    set_int(t, s + 91, 4, 1);                  /* PM_TMR_LEN */
-    set_int(t, s + 92, 16, 1);                 /* GPE0_LEN */
-    set_int(t, s + 96, 0xfff, 2);              /* C2 and C3 are not supported */
+    set_int(t, s + 46, b->sci_irq, 2);
+    set_int(t, s + 48, 0xb2, 4);                /* SMI_CMD */
+    set_int(t, s + 52, model->acpi_enable, 1);  /* ACPI_ENABLE */
+    set_int(t, s + 53, model->acpi_disable, 1); /* ACPI_DISABLE */
+    set_int(t, s + 56, b->pm_base, 4);          /* PM1a_EVT */
+    set_int(t, s + 64, b->pm_base + 4, 4);      /* PM1a_CNT */
+    set_int(t, s + 76, b->pm_base + 8, 4);      /* PM_TMR */
+    set_int(t, s + 80, b->gpe_base, 4);         /* GPE0 */
+    set_int(t, s + 88, 4, 1);                   /* PM1_EVT_LEN */
+    set_int(t, s + 89, 2, 1);                   /* PM1_CNT_LEN */
+    set_int(t, s + 91, 4, 1);                   /* PM_TMR_LEN */
+    set_int(t, s + 92, model->gpe_len, 1);      /* GPE0_LEN */
+    set_int(t, s + 96, 0xfff, 2);               /* C2 and C3 are not supported */
     set_int(t, s + 98, 0xfff, 2);
     set_int(t, s + 108, RTC_CENTURY, 1);
     set_int(t, s + 109, BIT(0), 2); /* legacy devices; port 64h can only reset: no 8042 */
@@ -214,10 +229,10 @@ static uint32_t build_fadt(AcpiTables *t, uint32_t facs, uint32_t dsdt)
     set_int(t, s + 128, 0x0f, 1); /* value that resets */
     add_pointer(t, s + 132, 8, facs);
     add_pointer(t, s + 140, 8, dsdt);
-    set_gas(t, s + 148, 32, 2, ICH9_PMBASE);
-    set_gas(t, s + 172, 16, 2, ICH9_PMBASE + 4);
-    set_gas(t, s + 208, 32, 3, ICH9_PMBASE + 8);
-    set_gas(t, s + 220, 128, 1, ICH9_PMBASE + 0x20);
+    set_gas(t, s + 148, 32, 2, b->pm_base);
+    set_gas(t, s + 172, 16, 2, b->pm_base + 4);
+    set_gas(t, s + 208, 32, 3, b->pm_base + 8);
+    set_gas(t, s + 220, model->gpe_len * 8, 1, b->gpe_base);
     end_table(t, s);
     return s;
 }
@@ -273,7 +288,7 @@ static uint32_t build_madt(AcpiTables *t, const PCMachineState *pc)
     put_int(t, 0, 4);
     madt_override(t, 0, 2, 0);
     madt_override(t, 5, 5, HIGH_LEVEL);
-    madt_override(t, ICH9_SCI_IRQ, ICH9_SCI_IRQ, HIGH_LEVEL);
+    madt_override(t, t->board->sci_irq, t->board->sci_irq, HIGH_LEVEL);
     madt_override(t, 10, 10, HIGH_LEVEL);
     madt_override(t, 11, 11, HIGH_LEVEL);
     put_int(t, 4, 1); /* NMI on LINT1 of every processor */
@@ -291,7 +306,7 @@ static uint32_t build_mcfg(AcpiTables *t)
     uint32_t s = begin_table(t, "MCFG", 1);
 
     put_int(t, 0, 8);
-    put_int(t, PC_ECAM_BASE, 8);
+    put_int(t, t->board->ecam_base, 8);
     put_int(t, 0, 2); /* segment */
     put_int(t, 0, 1); /* first bus, last bus */
     put_int(t, 255, 1);
@@ -329,19 +344,24 @@ AcpiTables *acpi_tables_build(const PCMachineState *pc)
 {
     AcpiTables *t = g_new0(AcpiTables, 1);
     uint32_t list[5], facs, dsdt;
+    unsigned n = 0;
 
+    t->board = pc->board;
     t->blob = g_byte_array_new();
     t->pointers = g_array_new(false, false, sizeof(AcpiPointer));
     t->checksums = g_array_new(false, false, sizeof(AcpiChecksum));
     facs = build_facs(t);
     dsdt = build_dsdt(t);
-    list[0] = build_fadt(t, facs, dsdt);
-    list[1] = build_madt(t, pc);
-    list[2] = build_mcfg(t);
-    list[3] = build_waet(t);
-    list[4] = build_ssdt(t, pc);
-    t->rsdt = build_root(t, "RSDT", 4, list, G_N_ELEMENTS(list));
-    t->xsdt = build_root(t, "XSDT", 8, list, G_N_ELEMENTS(list));
+    list[n++] = build_fadt(t, pc, facs, dsdt);
+    list[n++] = build_madt(t, pc);
+    if (pc->board->ecam_size) {
+        list[n++] = build_mcfg(t);
+    }
+    list[n++] = build_waet(t);
+    list[n++] = build_ssdt(t, pc);
+    g_assert(n <= G_N_ELEMENTS(list));
+    t->rsdt = build_root(t, "RSDT", 4, list, n);
+    t->xsdt = build_root(t, "XSDT", 8, list, n);
     return t;
 }
 

@@ -5,9 +5,6 @@
 #include "system/kvm.h"
 
 #define MESSAGE_WINDOW 0xfee00000u
-/* RAM below 4 GiB ends at 2 GiB on machines that have much, so that large BARs find room there. */
-#define LOW_LIMIT_SMALL 0xb0000000u
-#define LOW_LIMIT_LARGE 0x80000000u
 #define HIGH_WINDOW_SIZE (32 * GiB)
 #define TSS_RESERVED 0xfeffc000u /* KVM's identity map and task segment */
 
@@ -34,11 +31,31 @@ static const MemoryRegionOps message_ops = {
     .impl = {.min_access_size = 4, .max_access_size = 4},
 };
 
+/* --- below 1 MiB: where nothing on PCI answers, reads give all ones, not the RAM behind */
+
+static uint64_t nobody_read(void *opaque, hwaddr offset, unsigned size)
+{
+    return UINT64_MAX;
+}
+
+static void nobody_write(void *opaque, hwaddr offset, uint64_t data, unsigned size)
+{
+}
+
+static const MemoryRegionOps nobody_ops = {
+    .read = nobody_read,
+    .write = nobody_write,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid = {.min_access_size = 1, .max_access_size = 8},
+    .impl = {.min_access_size = 1, .max_access_size = 8},
+};
+
 bool pc_memory_init(PCMachineState *pc, GError **errp)
 {
     MachineState *ms = MACHINE(pc);
     MemoryRegion *sys = get_system_memory();
-    uint64_t limit = ms->ram_size >= LOW_LIMIT_SMALL ? LOW_LIMIT_LARGE : LOW_LIMIT_SMALL;
+    /* With much RAM its low part is kept short, so that large BARs find room below 4 GiB. */
+    uint64_t limit = ms->ram_size >= pc->board->low_all ? pc->board->low_split : pc->board->low_all;
 
     if (ms->ram_size < 1 * MiB) {
         error_setg(errp, "-m: %" PRIu64 " bytes are too little for a PC: give at least 1M",
@@ -58,6 +75,8 @@ bool pc_memory_init(PCMachineState *pc, GError **errp)
     /* PCI has all that nothing else claims. */
     memory_region_init(&pc->pci_mem, OBJECT(pc), "pci", MEMORY_SIZE_MAX);
     memory_region_add_subregion_overlap(sys, 0, &pc->pci_mem, -1);
+    memory_region_init_io(&pc->isa_hole, OBJECT(pc), &nobody_ops, pc, "isa-hole", 0x60000);
+    memory_region_add_subregion_overlap(&pc->pci_mem, 0xa0000, &pc->isa_hole, -1);
     memory_region_init_io(&pc->msi, OBJECT(pc), &message_ops, pc, "apic-msi", 0x100000);
     memory_region_add_subregion_overlap(sys, MESSAGE_WINDOW, &pc->msi, 4096);
     return true;
@@ -66,10 +85,11 @@ bool pc_memory_init(PCMachineState *pc, GError **errp)
 void pc_pci_windows(const PCMachineState *pc, PCWindows *w)
 {
     uint64_t top = PC_4G + pc->ram_above_4g;
+    const PCBoard *b = pc->board;
 
     w->lo_base = pc->ram_below_4g;
-    w->lo_end = MAX(pc->ram_below_4g, PC_ECAM_BASE);
-    w->mid_base = PC_ECAM_BASE + PC_ECAM_SIZE;
+    w->lo_end = b->ecam_size ? MAX(pc->ram_below_4g, b->ecam_base) : PC_PCI32_END;
+    w->mid_base = b->ecam_size ? b->ecam_base + b->ecam_size : PC_PCI32_END;
     w->mid_end = PC_PCI32_END;
     w->high_base = ALIGN_UP(top, UINT64_C(1) << 30);
     w->high_end = w->high_base + HIGH_WINDOW_SIZE;
@@ -83,7 +103,7 @@ E820Entry *pc_e820(const PCMachineState *pc, unsigned *n)
         {0x9fc00, 0x400, RESERVED},
         {0xe0000, 0x20000, RESERVED},
         {0x100000, pc->ram_below_4g - 0x100000, RAM},
-        {PC_ECAM_BASE, PC_ECAM_SIZE, RESERVED},
+        {pc->board->ecam_base, pc->board->ecam_size, RESERVED},
         {TSS_RESERVED, 0xff000000u - TSS_RESERVED, RESERVED},
         {PC_4G, pc->ram_above_4g, RAM},
     };
@@ -94,6 +114,19 @@ E820Entry *pc_e820(const PCMachineState *pc, unsigned *n)
         if (all[i].size) {
             list[(*n)++] = all[i];
         }
+    }
+    return list;
+}
+
+E820Entry *pc_e820_firmware(const PCMachineState *pc, unsigned *n)
+{
+    enum { RAM = 1 };
+    E820Entry *list = g_new(E820Entry, 2);
+
+    *n = 0;
+    list[(*n)++] = (E820Entry){0, pc->ram_below_4g, RAM};
+    if (pc->ram_above_4g) {
+        list[(*n)++] = (E820Entry){PC_4G, pc->ram_above_4g, RAM};
     }
     return list;
 }

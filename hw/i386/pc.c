@@ -114,7 +114,7 @@ static bool board_fw_cfg(PCMachineState *pc, GError **errp)
 {
     MachineState *ms = MACHINE(pc);
     unsigned n;
-    g_autofree E820Entry *e820 = pc_e820(pc, &n);
+    g_autofree E820Entry *e820 = pc_e820_firmware(pc, &n);
 
     pc->fw_cfg = fw_cfg_create(OBJECT(pc), errp);
     if (!pc->fw_cfg) {
@@ -131,7 +131,7 @@ static bool board_fw_cfg(PCMachineState *pc, GError **errp)
 
 bool pc_isa_init(PCMachineState *pc, GError **errp)
 {
-    BusState *isa = BUS(pc->lpc->isa);
+    BusState *isa = BUS(pc->isa);
     DeviceState *rtc = qdev_new(TYPE_MC146818_RTC), *port92 = qdev_new("port92");
     bool ok;
 
@@ -273,8 +273,7 @@ static void direct_start(void *opaque)
     MachineState *ms = MACHINE(pc);
     g_autoptr(GError) err = NULL;
 
-    mch_firmware_setup(pc->mch);
-    ich9_firmware_setup(pc->lpc);
+    pc->board->firmware_setup(pc);
     if (!boot_plan_load(pc->boot, memory_region_get_ram_ptr(ms->ram), &err)) {
         error_report("%s", err->message);
         qemu_system_shutdown_request(SHUTDOWN_CAUSE_HOST_ERROR);
@@ -408,6 +407,12 @@ static const ObjectProperty pc_props[] = {
                      "Keyboard controller's reset and A20 commands"),
     DEFINE_PROP_ON_OFF_AUTO("acpi", PCMachineState, acpi, ON_OFF_AUTO_AUTO, "ACPI tables"),
 };
+
+void pc_machine_class_version(MachineClass *mc, const PCVersion *v)
+{
+    mc->name = v->name;
+    mc->alias = v->alias;
+}
 
 static void pc_machine_class_init(ObjectClass *klass, const void *data)
 {

@@ -176,7 +176,7 @@ static bool lpc_realize(PCIDevice *dev, GError **errp)
     lpc->pm.sci = lpc->gsi[ICH9_SCI_IRQ];
     lpc->pm.disable_s3 = lpc->disable_s3;
     lpc->pm.disable_s4 = lpc->disable_s4;
-    acpi_pm_init(&lpc->pm, OBJECT(lpc));
+    acpi_pm_init(&lpc->pm, &acpi_pm_ich9, OBJECT(lpc));
     memory_region_add_subregion(get_system_io(), 0xb2, &lpc->pm.apm);
     return true;
 }

@@ -7,55 +7,6 @@
 #include "hw/pci-host/q35.h"
 
 enum { MCH_PCIEXBAR = 0x60, MCH_PAM0 = 0x90, MCH_SMRAM = 0x9d };
-enum { PAM_READ_RAM = 1, PAM_WRITE_RAM = 2 };
-
-/* --- shadow RAM: segment 0 is 64 KiB at 0xf0000, the others are 16 KiB from 0xc0000
- * ------------------------------------ */
-
-static void pam_range(int n, hwaddr *start, uint64_t *size)
-{
-    *start = n ? 0xc0000 + (n - 1) * 0x4000 : 0xf0000;
-    *size = n ? 0x4000 : 0x10000;
-}
-
-/* Segment 0 is in the high half of PAM0; then low and high halves alternate. */
-static unsigned pam_mode(const PCIDevice *dev, int n)
-{
-    uint8_t reg = dev->config[MCH_PAM0 + (n + 1) / 2];
-
-    return (n == 0 || n % 2 == 0 ? reg >> 4 : reg) & 3;
-}
-
-static void pam_update(MCHState *s)
-{
-    memory_region_transaction_begin();
-    for (int n = 0; n < PC_PAM_SEGMENTS; n++) {
-        unsigned mode = pam_mode(PCI_DEVICE(s), n);
-
-        /* Without either bit, or for writes only, reads go to PCI. */
-        memory_region_set_enabled(&s->pam_pci[n], !(mode & PAM_READ_RAM));
-        memory_region_set_enabled(&s->pam_rom[n], mode == PAM_READ_RAM);
-    }
-    memory_region_transaction_commit();
-}
-
-static void pam_init(MCHState *s)
-{
-    for (int n = 0; n < PC_PAM_SEGMENTS; n++) {
-        hwaddr start;
-        uint64_t size;
-
-        pam_range(n, &start, &size);
-        memory_region_init_alias(&s->pam_pci[n], OBJECT(s), "pam-pci", s->pci_mem, start, size);
-        memory_region_add_subregion_overlap(get_system_memory(), start, &s->pam_pci[n], 1);
-        memory_region_init_alias(&s->pam_rom[n], OBJECT(s), "pam-rom", s->ram, start, size);
-        memory_region_set_readonly(&s->pam_rom[n], true);
-        memory_region_add_subregion_overlap(get_system_memory(), start, &s->pam_rom[n], 1);
-    }
-    /* The VGA window is always PCI's. */
-    memory_region_init_alias(&s->vga, OBJECT(s), "vga-window", s->pci_mem, 0xa0000, 0x20000);
-    memory_region_add_subregion_overlap(get_system_memory(), 0xa0000, &s->vga, 1);
-}
 
 /* --- ECAM
  * ----------------------------------------------------------------------------------------------------------------
@@ -71,13 +22,23 @@ static void ecam_update(MCHState *s)
     pcie_host_set_ecam(s->host, base, size);
 }
 
+static void shadow_update(MCHState *s)
+{
+    pam_update(&s->pam, PCI_DEVICE(s)->config + MCH_PAM0, s->smram);
+}
+
 static void mch_config_changed(PCIDevice *dev, uint32_t addr, int len)
 {
     if (addr < MCH_PCIEXBAR + 8 && addr + len > MCH_PCIEXBAR) {
         ecam_update(MCH(dev));
     }
-    if (addr < MCH_PAM0 + 7 && addr + len > MCH_PAM0) {
-        pam_update(MCH(dev));
+    if (addr <= MCH_SMRAM && addr + len > MCH_SMRAM) {
+        MCH(dev)->smram = pam_smram_write(MCH(dev)->smram, dev->config[MCH_SMRAM]);
+        dev->config[MCH_SMRAM] = MCH(dev)->smram;
+        shadow_update(MCH(dev));
+    }
+    if (addr < MCH_PAM0 + PAM_REGISTERS && addr + len > MCH_PAM0) {
+        shadow_update(MCH(dev));
     }
 }
 
@@ -86,7 +47,7 @@ void mch_firmware_setup(MCHState *s)
     PCIDevice *dev = PCI_DEVICE(s);
 
     pci_config_write(dev, MCH_PCIEXBAR + 4, 0, 4);
-    pci_config_write(dev, MCH_PCIEXBAR, PC_ECAM_BASE | 1, 4);
+    pci_config_write(dev, MCH_PCIEXBAR, Q35_ECAM_BASE | 1, 4);
     pci_config_write(dev, MCH_PAM0, 0x30, 1);
     for (int n = 1; n < 7; n++) {
         pci_config_write(dev, MCH_PAM0 + n, 0x33, 1);
@@ -98,12 +59,13 @@ static bool mch_realize(PCIDevice *dev, GError **errp)
     pci_set_quad(dev->wmask + MCH_PCIEXBAR, UINT64_C(0x0000000ffc000007));
     dev->wmask[MCH_PAM0] = 0x30;
     memset(dev->wmask + MCH_PAM0 + 1, 0x33, 6);
-    dev->config[MCH_SMRAM] = 2;
-    dev->wmask[MCH_SMRAM] = 0x7f;
+    MCH(dev)->smram = dev->config[MCH_SMRAM] = SMRAM_C_BASE_SEG;
+    dev->wmask[MCH_SMRAM] = 0x78;
     pci_config_mark_home(dev, MCH_PCIEXBAR, 8);
-    pci_config_mark_home(dev, MCH_PAM0, 7);
-    pam_init(MCH(dev));
-    pam_update(MCH(dev));
+    pci_config_mark_home(dev, MCH_PAM0, PAM_REGISTERS);
+    pci_config_mark_home(dev, MCH_SMRAM, 1);
+    pam_init(&MCH(dev)->pam, OBJECT(dev), MCH(dev)->pci_mem, MCH(dev)->ram);
+    shadow_update(MCH(dev));
     return true;
 }
 
@@ -112,11 +74,11 @@ static void mch_reset(DeviceState *qdev)
     PCIDevice *dev = PCI_DEVICE(qdev);
 
     pci_device_reset(dev);
-    pci_set_quad(dev->config + MCH_PCIEXBAR, PC_ECAM_BASE);
+    pci_set_quad(dev->config + MCH_PCIEXBAR, Q35_ECAM_BASE);
     memset(dev->config + MCH_PAM0, 0, 7);
-    dev->config[MCH_SMRAM] = 2;
+    MCH(dev)->smram = dev->config[MCH_SMRAM] = SMRAM_C_BASE_SEG;
     ecam_update(MCH(dev));
-    pam_update(MCH(dev));
+    shadow_update(MCH(dev));
 }
 
 static const ObjectProperty mch_props[] = {

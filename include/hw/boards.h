@@ -41,6 +41,7 @@ typedef struct MachineClass {
     const char *name;  /* "pc-q35-9.2" */
     const char *alias; /* "q35" */
     const char *desc;
+    const char *contents; /* for -machine X,help: "A, B and C"; or NULL */
     const char *deprecation_reason;
     bool is_default;
     bool (*init)(MachineState *ms, GError **errp); /* builds the board */

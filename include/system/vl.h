@@ -36,6 +36,8 @@ void options_print_help(FILE *out);
 
 /* Creates everything that vm_config asks for.  DONE: some "help" value was printed. Main loop. */
 OptionsResult vm_create(GError **errp);
+/* The machine's class by name or alias; NULL: the default one.  NULL with errp. */
+ObjectClass *vm_find_machine(const char *name, GError **errp);
 /* Its steps in system/vl-machine.c.  The machine object with what -machine says; *irqchip and
  * *accel (g_free) are what it says of those. */
 MachineState *vm_create_machine(char **irqchip, char **accel, GError **errp);

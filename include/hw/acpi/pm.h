@@ -14,7 +14,6 @@
 #include "system/memory.h"
 
 #define PM_TIMER_FREQ 3579545
-#define ACPI_PM_SIZE 128
 
 enum {
     PM1_TMR = BIT(0),
@@ -27,7 +26,19 @@ enum { PM1_CNT_SCI_EN = BIT(0), PM1_CNT_SLP_TYP = 7 << 10, PM1_CNT_SLP_EN = BIT(
 /* Sleep types that the DSDT names. */
 enum { SLP_TYP_S5 = 0, SLP_TYP_S3 = 1, SLP_TYP_S4 = 2 };
 
+/* What differs between the south bridges. */
+typedef struct AcpiPMModel {
+    const char *name;
+    uint16_t block_size;  /* bytes of the block at PMBASE */
+    uint8_t gpe_len;      /* status and enable bytes together: 4 (PIIX4) or 16 (ICH9) */
+    bool gpe_in_block;    /* at offset 0x20 of the block; else AcpiPM.gpe is placed by the bridge */
+    bool smi_in_block;    /* SMI_EN at 0x30 */
+    uint8_t acpi_enable, acpi_disable; /* commands to port 0xb2, as the FADT says */
+} AcpiPMModel;
+extern const AcpiPMModel acpi_pm_ich9, acpi_pm_piix4;
+
 typedef struct AcpiPM {
+    const AcpiPMModel *model;
     QemuMutex lock;
     uint16_t pm1_sts, pm1_en, pm1_cnt; /* lock */
     uint64_t gpe_sts, gpe_en;          /* lock */
@@ -36,11 +47,12 @@ typedef struct AcpiPM {
     bool disable_s3, disable_s4;
     AioTimer *timer; /* carry of the PM timer while its interrupt is enabled */
     qemu_irq sci;
-    MemoryRegion io, apm;
+    MemoryRegion io, apm, gpe;
 } AcpiPM;
 
-/* io: ACPI_PM_SIZE bytes for the bridge to place; apm: ports 0xb2 and 0xb3. */
-void acpi_pm_init(AcpiPM *pm, Object *owner);
+/* io: the model's block, for the bridge to place; apm: ports 0xb2 and 0xb3; gpe: only where the model has it
+ * outside the block. */
+void acpi_pm_init(AcpiPM *pm, const AcpiPMModel *model, Object *owner);
 void acpi_pm_reset(AcpiPM *pm);
 /* The user pressed the power button. */
 void acpi_pm_power_button(AcpiPM *pm);

@@ -17,7 +17,10 @@ typedef struct AcpiChecksum {
     uint32_t start, length, at;
 } AcpiChecksum;
 
+struct PCBoard;
+
 typedef struct AcpiTables {
+    const struct PCBoard *board;
     GByteArray *blob;
     GArray *pointers;  /* AcpiPointer; the bytes there hold offsets into blob */
     GArray *checksums; /* AcpiChecksum */

@@ -6,31 +6,49 @@
 #include "hw/boards.h"
 #include "hw/i386/boot.h"
 #include "hw/i386/gsi.h"
-#include "hw/isa/ich9.h"
+#include "hw/acpi/pm.h"
+#include "hw/isa/isa.h"
 #include "hw/nvram/fw_cfg.h"
 #include "hw/pci/pci_host.h"
 
 #define TYPE_PC_MACHINE "generic-pc-machine"
 
 /* Fixed places in the address map. */
-#define PC_ECAM_BASE 0xb0000000u
-#define PC_ECAM_SIZE (256 * MiB)
+#define Q35_ECAM_BASE 0xb0000000u
+#define Q35_ECAM_SIZE (256 * MiB)
 #define PC_PCI32_END 0xfec00000u /* I/O APIC and what is behind it */
 #define PC_4G (UINT64_C(4) << 30)
-#define PC_PAM_SEGMENTS 13
+
+struct PCMachineState;
+
+/* What differs from board to board and is fixed. */
+typedef struct PCBoard {
+    const char *acpi_name;    /* 8 bytes: OEM table id */
+    const uint8_t *dsdt;
+    size_t dsdt_size;
+    uint64_t ecam_base, ecam_size; /* size 0: no ECAM */
+    uint64_t low_all;   /* RAM below 4 GiB may reach up to here, */
+    uint64_t low_split; /* or, when there is more than that, to here */
+    uint16_t pm_base, gpe_base;
+    uint8_t sci_irq;
+    /* What firmware would have done to the chipset: before a kernel is started directly. */
+    void (*firmware_setup)(struct PCMachineState *pc);
+} PCBoard;
 
 typedef struct PCMachineState {
     MachineState parent_obj;
+    const PCBoard *board;
     int acpi; /* OnOffAuto */
     bool i8042;
     GSIState gsi;
     PCIHostState *host;
-    struct MCHState *mch;
-    ICH9LPC *lpc;
+    DeviceState *north, *south, *power; /* the board's own chips: host bridge function, ISA bridge, PM function */
+    ISABus *isa;
+    AcpiPM *pm;
     FWCfgState *fw_cfg;
     ISADevice *rtc;
     uint64_t ram_below_4g, ram_above_4g;
-    MemoryRegion ram_low, ram_high, pci_mem, bios, isa_bios, msi;
+    MemoryRegion ram_low, ram_high, pci_mem, bios, isa_bios, isa_hole, msi;
     char *firmware_path; /* NULL: a kernel is started directly */
     BootPlan *boot;      /* what a direct start loads; NULL with firmware */
 } PCMachineState;
@@ -61,8 +79,27 @@ typedef struct QEMU_PACKED E820Entry {
     uint32_t type; /* 1 RAM, 2 reserved */
 } E820Entry;
 E820Entry *pc_e820(const PCMachineState *pc, unsigned *n);
+/* The same as firmware wants it: RAM from 0 up as one piece, holes and its own needs are its business. */
+E820Entry *pc_e820_firmware(const PCMachineState *pc, unsigned *n);
 
-/* q35.c: shadow RAM and ECAM as firmware leaves them. */
-void mch_firmware_setup(struct MCHState *mch);
+/* A versioned machine type.  All versions are the same hardware: the names are there for clients that store them. */
+typedef struct PCVersion {
+    const char *name, *alias;
+} PCVersion;
+void pc_machine_class_version(MachineClass *mc, const PCVersion *v);
+#define PC_MACHINE_TYPE(ident, name_, alias_, init_) \
+    static const PCVersion version_##ident = {name_, alias_}; \
+    static const TypeInfo info_##ident = { \
+        .name = MACHINE_TYPE_NAME(name_), \
+        .parent = TYPE_PC_MACHINE, \
+        .class_init = init_, \
+        .class_data = &version_##ident, \
+    }; \
+    QOM_TYPE(info_##ident);
+
+/* The versions that there are, newest first: X(MAJOR, MINOR, IS_ALIASED). */
+#define PC_MACHINE_VERSIONS(X) \
+    X(10, 1, true) X(10, 0, false) X(9, 2, false) X(9, 1, false) X(9, 0, false) X(8, 2, false) \
+        X(8, 1, false) X(8, 0, false) X(7, 2, false)
 
 #endif

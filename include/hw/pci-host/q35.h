@@ -4,6 +4,7 @@
 #define HW_PCI_HOST_Q35_H
 
 #include "hw/i386/pc.h"
+#include "hw/pci-host/pam.h"
 
 #define TYPE_Q35_PCI_HOST "q35-pcihost"
 #define TYPE_MCH "mch"
@@ -12,7 +13,8 @@ typedef struct MCHState {
     PCIDevice parent_obj;
     PCIHostState *host;
     MemoryRegion *pci_mem, *ram; /* set before realize */
-    MemoryRegion pam_pci[PC_PAM_SEGMENTS], pam_rom[PC_PAM_SEGMENTS], vga;
+    PAMState pam;
+    uint8_t smram; /* as last accepted: the lock works on it */
     uint16_t ext_tseg_mbytes;
 } MCHState;
 #define MCH(obj) ((MCHState *)(obj))
@@ -23,5 +25,8 @@ typedef struct Q35PCIHost {
     DeviceState *mch;
 } Q35PCIHost;
 #define Q35_PCI_HOST(obj) ((Q35PCIHost *)(obj))
+
+/* Shadow RAM and ECAM as firmware leaves them. */
+void mch_firmware_setup(MCHState *s);
 
 #endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * PIIX4 power management, function 1.3 (82371AB data sheet, chapter 7): the ACPI block at PMBASE,
+ * general-purpose events at a fixed place, ports 0xb2 and 0xb3.
+ */
+#include "hw/isa/piix.h"
+
+enum { PM_PMBASE = 0x40, PM_DEVACTB = 0x58, PM_PMREGMISC = 0x80 };
+#define PMBASE_MASK 0xffc0
+#define DEVACTB_APMC_EN BIT(25)
+
+static void pmbase_changed(PIIX4PM *s)
+{
+    const uint8_t *c = PCI_DEVICE(s)->config;
+    uint16_t base = pci_get_long(c + PM_PMBASE) & PMBASE_MASK;
+    bool on = base && (c[PM_PMREGMISC] & 1);
+
+    memory_region_transaction_begin();
+    if (s->pm_mapped) {
+        memory_region_del_subregion(get_system_io(), &s->pm.io);
+    }
+    if (on) {
+        memory_region_add_subregion(get_system_io(), base, &s->pm.io);
+    }
+    s->pm_mapped = on;
+    memory_region_transaction_commit();
+}
+
+static void pm_config_changed(PCIDevice *dev, uint32_t addr, int len)
+{
+    if ((addr < PM_PMBASE + 4 && addr + len > PM_PMBASE) ||
+        (addr <= PM_PMREGMISC && addr + len > PM_PMREGMISC)) {
+        pmbase_changed(PIIX4_PM(dev));
+    }
+}
+
+void piix4_pm_firmware_setup(PIIX4PM *s)
+{
+    pci_config_write(PCI_DEVICE(s), PM_PMBASE, PIIX_PMBASE | 1, 4);
+    pci_config_write(PCI_DEVICE(s), PM_PMREGMISC, 1, 1);
+    pci_config_write(PCI_DEVICE(s), PCI_INTERRUPT_LINE, PIIX_SCI_IRQ, 1);
+}
+
+static void load_defaults(PIIX4PM *s)
+{
+    uint8_t *c = PCI_DEVICE(s)->config;
+
+    pci_set_word(c + PCI_STATUS, PCI_STATUS_FAST_BACK | PCI_STATUS_DEVSEL_MEDIUM);
+    pci_set_long(c + PM_PMBASE, 1);
+    c[PM_PMREGMISC] = 0;
+    /* SMIs of port 0xb2 read as set up already: there is no system management mode. */
+    pci_set_long(c + PM_DEVACTB, DEVACTB_APMC_EN);
+}
+
+static bool pm_realize(PCIDevice *dev, GError **errp)
+{
+    PIIX4PM *s = PIIX4_PM(dev);
+
+    dev->config[PCI_INTERRUPT_PIN] = 1;
+    dev->config[PCI_CLASS_PROG] = 0;
+    pci_set_long(dev->wmask + PM_PMBASE, PMBASE_MASK);
+    dev->wmask[PM_PMREGMISC] = 1;
+    pci_set_long(dev->wmask + PM_DEVACTB, 0xfdffffff);
+    pci_config_mark_home(dev, PM_PMBASE, 4);
+    pci_config_mark_home(dev, PM_PMREGMISC, 1);
+    load_defaults(s);
+
+    s->pm.sci = s->gsi[PIIX_SCI_IRQ];
+    s->pm.disable_s3 = s->disable_s3;
+    s->pm.disable_s4 = s->disable_s4;
+    acpi_pm_init(&s->pm, &acpi_pm_piix4, OBJECT(s));
+    memory_region_add_subregion(get_system_io(), 0xb2, &s->pm.apm);
+    memory_region_add_subregion(get_system_io(), PIIX_GPE_BASE, &s->pm.gpe);
+    return true;
+}
+
+static void pm_reset(DeviceState *qdev)
+{
+    PIIX4PM *s = PIIX4_PM(qdev);
+
+    pci_device_reset(PCI_DEVICE(qdev));
+    load_defaults(s);
+    pmbase_changed(s);
+    acpi_pm_reset(&s->pm);
+}
+
+static const ObjectProperty pm_props[] = {
+    DEFINE_PROP_UINT8("disable_s3", PIIX4PM, disable_s3, 1, "1: suspend to RAM is not offered"),
+    DEFINE_PROP_UINT8("disable_s4", PIIX4PM, disable_s4, 1, "1: suspend to disk is not offered"),
+};
+
+static void pm_class_init(ObjectClass *klass, const void *data)
+{
+    PCIDeviceClass *pc = (PCIDeviceClass *)klass;
+    DeviceClass *dc = (DeviceClass *)klass;
+
+    pc->realize = pm_realize;
+    pc->config_changed = pm_config_changed;
+    pc->vendor_id = PCI_VENDOR_ID_INTEL;
+    pc->device_id = 0x7113;
+    pc->revision = 3;
+    pc->class_id = PCI_CLASS_BRIDGE_OTHER;
+    dc->desc = "PIIX4 power management";
+    dc->category = DEVICE_CATEGORY_BRIDGE;
+    dc->reset = pm_reset;
+    dc->user_creatable = false;
+    dc->hotpluggable = false;
+    object_class_add_property_table(klass, pm_props);
+}
+
+static const TypeInfo pm_info = {
+    .name = TYPE_PIIX4_PM,
+    .parent = TYPE_PCI_DEVICE,
+    .instance_size = sizeof(PIIX4PM),
+    .class_init = pm_class_init,
+    .interfaces = (const char *const[]){INTERFACE_CONVENTIONAL_PCI_DEVICE, NULL},
+};
+QOM_TYPE(pm_info);
