@@ -93,6 +93,26 @@ def measure_access(emulator, guest, folder):
             tell(**where, error=str(error)[:600])
 
 
+def measure_scaling(emulator, image, folder):
+    """Instructions of an access while each vCPU works on a device of its own."""
+    for count in (1, 16):
+        say(f'{emulator.name}: {count} vCPUs on as many devices')
+        where = {'measure': 'scaling', 'emulator': emulator.name, 'vcpus': count}
+        devices = [word for i in range(count) for word in
+                   ('-device', f'pci-testdev,addr=0x{4 + i // 8:x}.{i % 8},multifunction=on')]
+        try:
+            with Vm(emulator.path, folder / f'scaling-{emulator.name}-{count}',
+                    ['-machine', 'q35', '-accel', 'kvm', '-cpu', 'host', '-m', '16', '-nodefaults', '-smp', str(count),
+                     '-bios', str(image), '-device', 'isa-debug-exit,iobase=0xf4,iosize=4'] + devices, qmp=False) as vm:
+                vm.wait_text('^# ticks', 300)
+                fields = dict(re.findall(r'^# (devices|accesses|ticks)\D*(\d+)', vm.text(), re.M))
+                if int(fields['devices']) != count or re.search('^not ok', vm.text(), re.M):
+                    raise VmError(f'the guest fails: {vm.text()[-400:]!r}')
+                tell(**where, instructions=round(int(fields['ticks']) / int(fields['accesses'])))
+        except (VmError, KeyError) as error:
+            tell(**where, error=str(error)[:600])
+
+
 def measure_requests(emulator, variant, lab, disk, image, folder):
     say(f'{emulator.name}: requests on {disk}, {variant}')
     where = {'measure': 'requests', 'emulator': emulator.name, 'variant': variant, 'disk': disk}
@@ -213,6 +233,7 @@ def main():
     parser.add_argument('--peer', required=True, type=pathlib.Path)
     parser.add_argument('--lab', required=True, type=pathlib.Path)
     parser.add_argument('--guest', required=True, type=pathlib.Path)
+    parser.add_argument('--scaling-guest', required=True, type=pathlib.Path)
     parser.add_argument('--folder', required=True, type=pathlib.Path)
     parser.add_argument('what', nargs='+')
     options = parser.parse_args()
@@ -230,6 +251,9 @@ def main():
     if 'access' in options.what:
         for emulator in emulators:
             measure_access(emulator, options.guest, options.folder)
+    if 'scaling' in options.what:
+        for emulator in emulators:
+            measure_scaling(emulator, options.scaling_guest, options.folder)
     if 'requests' in options.what:
         for emulator in emulators:
             for variant in ('dbbuf', 'trapped') if emulator.ours else ('default',):

@@ -138,8 +138,9 @@ def main():
         else:
             say('no KVM for Linux guests on this machine: booting level 1, an emulated machine with a KVM')
             command = ['/usr/bin/python3', str(HERE / 'demo.py'), '--emulator', str(emulator), '--lab', str(made.lab)]
-            result = level1.run(made, f'cp {shlex.quote(str(image))} "$OUT/disk.img"\n{shlex.join(command)} --inside "$OUT"',
-                                folder, 600, say, needs=[HERE, emulator], on_line=lambda line: print('  ' + line, flush=True))
+            result = level1.run_again(
+                2, say, made, f'cp {shlex.quote(str(image))} "$OUT/disk.img"\n{shlex.join(command)} --inside "$OUT"',
+                folder, 600, say, needs=[HERE, emulator], on_line=lambda line: print('  ' + line, flush=True))
             if result.status != 0:
                 raise VmError(f'level 1 ended with status {result.status}; its logs are in {folder}')
             if result.trouble:
