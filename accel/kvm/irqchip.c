@@ -97,37 +97,7 @@ static bool create_split(GError **errp)
     return true;
 }
 
-static void reset_pic(unsigned chip)
-{
-    struct kvm_irqchip state = {.chip_id = chip};
-    kvm_vm_ioctl(KVM_SET_IRQCHIP, &state);
-}
-
-static void reset_ioapic(void)
-{
-    struct kvm_irqchip state = {.chip_id = KVM_IRQCHIP_IOAPIC};
-
-    state.chip.ioapic.base_address = 0xfec00000;
-    for (unsigned i = 0; i < KVM_IOAPIC_NUM_PINS; i++) {
-        state.chip.ioapic.redirtbl[i].fields.mask = 1;
-    }
-    kvm_vm_ioctl(KVM_SET_IRQCHIP, &state);
-}
-
-static void reset_pit(void)
-{
-    struct kvm_pit_state2 state = {0};
-
-    for (unsigned i = 0; i < 3; i++) {
-        state.channels[i].count = 0x10000;
-        state.channels[i].mode = 0xff; /* none programmed: KVM runs no timer for it */
-        state.channels[i].gate = i != 2;
-    }
-    kvm_vm_ioctl(KVM_SET_PIT2, &state);
-}
-
-/* True while nothing has run since KVM made chips and vCPUs: their state is the power-on state. */
-static bool all_fresh(void)
+bool kvm_vcpus_fresh(void)
 {
     for (unsigned i = 0; cpus && i < cpus->len; i++) {
         KVMVcpu *v = kvm_vcpu(g_ptr_array_index(cpus, i));
@@ -138,22 +108,6 @@ static bool all_fresh(void)
     return true;
 }
 
-void kvm_irqchip_reset(void)
-{
-    __atomic_store_n(&kvm_pic_asserted, false, __ATOMIC_SEQ_CST);
-    if (kvm_irqchip_in_kernel() && !all_fresh()) {
-        reset_pic(KVM_IRQCHIP_PIC_MASTER);
-        reset_pic(KVM_IRQCHIP_PIC_SLAVE);
-        reset_ioapic();
-        reset_pit();
-    }
-}
-
-static void irqchip_reset_handler(void *opaque)
-{
-    kvm_irqchip_reset();
-}
-
 bool kvm_irqchip_create(KVMState *s, GError **errp)
 {
     KVMIrqchipMode mode = kvm_irqchip_mode();
@@ -162,6 +116,5 @@ bool kvm_irqchip_create(KVMState *s, GError **errp)
         return false;
     }
     kvm_routes_init(mode);
-    qemu_register_reset(irqchip_reset_handler, NULL);
     return true;
 }

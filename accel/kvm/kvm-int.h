@@ -85,7 +85,6 @@ static inline void kvm_coalesced_drain(CPUState *cpu)
 }
 /* --- irqchip.c */
 bool kvm_irqchip_create(KVMState *s, GError **errp);
-void kvm_irqchip_reset(void);
 /* The vector of the VMM's 8259 pair; -1: none. BSP thread. */
 int kvm_pic_ack(void);
 void kvm_ioapic_eoi(uint8_t vector);

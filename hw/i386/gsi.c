@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Fan-out of the global system interrupts. */
 #include "hw/i386/gsi.h"
+#include "hw/intc/i8259.h"
+#include "hw/intc/ioapic.h"
+#include "hw/timer/i8254.h"
+
+#define TIMER_INPUT 0
+#define TIMER_PIN 2
 
 static void gsi_set(void *opaque, int n, int level)
 {
@@ -24,4 +30,52 @@ void gsi_init(GSIState *s, DeviceState *ioapic, DeviceState *pic)
             s->to_pic[n] = qdev_get_gpio_in(pic, n);
         }
     }
+}
+
+/* --- the timer's ticks */
+
+static PITTick tick_state(void *opaque)
+{
+    GSIState *s = opaque;
+    IOAPICCore *ioapic = &IOAPIC_COMMON(s->ioapic)->core;
+    PicPair *pic = &PIC_COMMON(s->pic)->pair;
+    bool by_pin = ioapic_core_unmasked(ioapic, TIMER_PIN), by_pic;
+
+    if (by_pin && ioapic_core_awaiting(ioapic, TIMER_PIN)) {
+        return PIT_TICK_PENDING;
+    }
+    by_pic = pic_pair_unmasked(pic, TIMER_INPUT);
+    if (!by_pin && by_pic && pic_pair_requesting(pic, TIMER_INPUT)) {
+        return PIT_TICK_PENDING;
+    }
+    return by_pin || by_pic ? PIT_TICK_TAKEN : PIT_TICK_NOBODY;
+}
+
+static const PITBoardOps board_ops = {.tick_state = tick_state};
+
+static void pic_acked(void *opaque, int n)
+{
+    if (n == TIMER_INPUT) {
+        pit_tick_taken(((GSIState *)opaque)->pit);
+    }
+}
+
+static void pin_ended(void *opaque)
+{
+    pit_tick_taken(((GSIState *)opaque)->pit);
+}
+
+void gsi_connect_pit(GSIState *s, DeviceState *pit)
+{
+    PicPair *pic = &PIC_COMMON(s->pic)->pair;
+    IOAPICCore *ioapic = &IOAPIC_COMMON(s->ioapic)->core;
+
+    s->pit = pit;
+    pit_set_board(pit, &board_ops, s);
+    pic->acked_opaque = s;
+    pic->acked = pic_acked;
+    ioapic->taken_opaque = s;
+    ioapic->taken = pin_ended;
+    ioapic->tracked = BIT(TIMER_PIN);
+    qdev_connect_gpio_out(pit, 0, s->line[0]);
 }

@@ -47,18 +47,18 @@ bool pc_interrupts_init(PCMachineState *pc, Object *owner, GError **errp)
     }
     if (!in_kernel) {
         sysbus_mmio_map(SYS_BUS_DEVICE(ioapic), 0, IOAPIC_DEFAULT_ADDRESS);
-        pic = board_device(TYPE_I8259, NULL, NULL, errp);
-        if (!pic) {
-            return false;
-        }
     }
-    gsi_init(&pc->gsi, ioapic, pic);
+    pic = board_device(in_kernel ? TYPE_KVM_I8259 : TYPE_I8259, NULL, NULL, errp);
+    if (!pic) {
+        return false;
+    }
+    gsi_init(&pc->gsi, ioapic, in_kernel ? NULL : pic);
     pit = board_device(in_kernel ? TYPE_KVM_PIT : TYPE_PIT, NULL, NULL, errp);
     if (!pit) {
         return false;
     }
     if (!in_kernel) {
-        qdev_connect_gpio_out(pit, 0, pc->gsi.line[0]);
+        gsi_connect_pit(&pc->gsi, pit);
     }
     return true;
 }

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* 8259A pair: initialisation and operation words, priorities, level and edge inputs (Intel 8259A
- * data sheet, 231468). */
+/*
+ * 8259A pair: initialisation and operation words, priorities, level and edge inputs (Intel 8259A
+ * data sheet, 231468; ICH9 data sheet, 5.8 and 13.4).
+ *
+ * Where the two differ the south bridge counts: ICW1's LTIM bit does nothing, since ELCR chooses
+ * edge or level for each input.  An edge stays latched until it is acknowledged, and so does the
+ * slave's request at the master: a slave's input that goes away meanwhile shows as interrupt 15.
+ */
 #include "hw/intc/i8259.h"
 
 #define CASCADE 2
@@ -37,9 +43,15 @@ static int requested(const Pic *c)
     return want_rank < serving_rank ? irq : -1;
 }
 
+/* Input n of chip c is where the slave's INT arrives. */
+static bool is_cascade(const Pic *c, int n)
+{
+    return c->master && !c->single && n == CASCADE;
+}
+
 static bool is_level(const Pic *c, int n)
 {
-    return c->all_level || (c->elcr & BIT(n));
+    return c->elcr & BIT(n);
 }
 
 static void chip_set_input(Pic *c, int n, int level)
@@ -57,10 +69,11 @@ static void chip_set_input(Pic *c, int n, int level)
 /* Carries the slave's request to the master and the master's to the processor. */
 static void update(PicPair *p)
 {
-    bool slave = requested(&p->chip[1]) >= 0;
     int level;
 
-    p->chip[0].irr = slave ? p->chip[0].irr | BIT(CASCADE) : p->chip[0].irr & ~BIT(CASCADE);
+    if (requested(&p->chip[1]) >= 0) {
+        p->chip[0].irr |= BIT(CASCADE);
+    }
     level = requested(&p->chip[0]) >= 0;
     if (level != p->int_level) {
         p->int_level = level;
@@ -105,30 +118,39 @@ static int chip_acknowledge(Pic *c)
     return n;
 }
 
+static void tell_acked(PicPair *p, int n)
+{
+    if (p->acked) {
+        p->acked(p->acked_opaque, n);
+    }
+}
+
 int pic_pair_ack(PicPair *p)
 {
     QEMU_LOCK_GUARD(&p->lock);
     int n = requested(&p->chip[0]);
     int vector;
 
-    if (n == CASCADE) {
+    if (n >= 0 && is_cascade(&p->chip[0], n)) {
         chip_ack(&p->chip[0], CASCADE);
-        vector = p->chip[1].vector_base + chip_acknowledge(&p->chip[1]);
+        n = chip_acknowledge(&p->chip[1]);
+        vector = p->chip[1].vector_base + n;
+        n += 8;
     } else {
-        vector = p->chip[0].vector_base + chip_acknowledge(&p->chip[0]);
+        n = chip_acknowledge(&p->chip[0]);
+        vector = p->chip[0].vector_base + n;
     }
     update(p);
+    tell_acked(p, n);
     return vector;
 }
 
-/* --- registers
- * -------------------------------------------------------------------------------------- */
+/* --- registers */
 
-static void chip_reset(Pic *c)
+Pic pic_power_on(int n)
 {
-    Pic clean = {.lowest = 7, .elcr_mask = c->elcr_mask, .master = c->master};
-
-    *c = clean;
+    /* Timer, keyboard, cascade, RTC and the coprocessor are edge sources whatever software says. */
+    return (Pic){.lowest = 7, .elcr_mask = n ? 0xde : 0xf8, .master = n == 0};
 }
 
 /* ICW1 begins initialisation: edges that came before are forgotten, level inputs are seen again at
@@ -137,18 +159,13 @@ static void begin_init(Pic *c, uint8_t val)
 {
     uint8_t line = c->line, elcr = c->elcr;
 
-    chip_reset(c);
+    *c = pic_power_on(!c->master);
     c->line = line;
     c->elcr = elcr;
     c->need_icw4 = val & 1;
     c->single = val & 2;
-    c->all_level = val & 8;
     c->icw_step = 2;
-    for (int n = 0; n < 8; n++) {
-        if (is_level(c, n) && (line & BIT(n))) {
-            c->irr |= BIT(n);
-        }
-    }
+    c->irr = line & elcr;
 }
 
 static void end_of_interrupt(Pic *c, int n, bool rotate)
@@ -255,7 +272,6 @@ uint8_t pic_pair_read(PicPair *p, int chip, int port)
 {
     QEMU_LOCK_GUARD(&p->lock);
     Pic *c = &p->chip[chip];
-    uint8_t val;
 
     if (c->poll) {
         int n = requested(c);
@@ -266,13 +282,15 @@ uint8_t pic_pair_read(PicPair *p, int chip, int port)
         }
         chip_ack(c, n);
         update(p);
+        if (!is_cascade(c, n)) {
+            tell_acked(p, chip * 8 + n);
+        }
         return 0x80 | n;
     }
     if (port == 1) {
         return c->imr;
     }
-    val = c->read_isr ? c->isr : c->irr;
-    return val;
+    return c->read_isr ? c->isr : c->irr;
 }
 
 uint8_t pic_pair_read_elcr(PicPair *p, int chip)
@@ -296,13 +314,40 @@ void pic_pair_write_elcr(PicPair *p, int chip, uint8_t val)
     update(p);
 }
 
-void pic_pair_reset(PicPair *p)
+void pic_pair_get(PicPair *p, Pic chip[2])
 {
     QEMU_LOCK_GUARD(&p->lock);
 
-    chip_reset(&p->chip[0]);
-    chip_reset(&p->chip[1]);
+    memcpy(chip, p->chip, sizeof(p->chip));
+}
+
+void pic_pair_set(PicPair *p, const Pic chip[2])
+{
+    QEMU_LOCK_GUARD(&p->lock);
+
+    memcpy(p->chip, chip, sizeof(p->chip));
     update(p);
+}
+
+bool pic_pair_requesting(PicPair *p, int n)
+{
+    QEMU_LOCK_GUARD(&p->lock);
+
+    return p->chip[n >> 3].irr & BIT(n & 7);
+}
+
+bool pic_pair_unmasked(PicPair *p, int n)
+{
+    QEMU_LOCK_GUARD(&p->lock);
+
+    return !(p->chip[n >> 3].imr & BIT(n & 7)) && (n < 8 || !(p->chip[0].imr & BIT(CASCADE)));
+}
+
+void pic_pair_reset(PicPair *p)
+{
+    Pic chip[2] = {pic_power_on(0), pic_power_on(1)};
+
+    pic_pair_set(p, chip);
 }
 
 void pic_pair_init(PicPair *p, void (*out)(void *opaque, int level), void *opaque)
@@ -311,10 +356,7 @@ void pic_pair_init(PicPair *p, void (*out)(void *opaque, int level), void *opaqu
     p->out = out;
     p->opaque = opaque;
     p->int_level = 0;
-    p->chip[0].master = true;
-    /* Timer, keyboard, cascade, RTC and the coprocessor are edge sources whatever software says. */
-    p->chip[0].elcr_mask = 0xf8;
-    p->chip[1].elcr_mask = 0xde;
-    chip_reset(&p->chip[0]);
-    chip_reset(&p->chip[1]);
+    p->acked = NULL;
+    p->chip[0] = pic_power_on(0);
+    p->chip[1] = pic_power_on(1);
 }

@@ -2,10 +2,10 @@
 /* isa-i8259: the pair on its ports, between the board's lines and the accelerator. */
 #include "hw/intc/i8259.h"
 #include "system/kvm.h"
+#include "system/memory.h"
 
 typedef struct I8259Device {
-    SysBusDevice parent_obj;
-    PicPair pair;
+    PICCommon common;
     MemoryRegion io[2], elcr[2];
 } I8259Device;
 
@@ -21,7 +21,7 @@ static int acknowledge(void *opaque)
 
 static void set_input(void *opaque, int n, int level)
 {
-    pic_pair_set_irq(&((I8259Device *)opaque)->pair, n, level);
+    pic_pair_set_irq(&PIC_COMMON(opaque)->pair, n, level);
 }
 
 /* The opaque pointer of a region is the chip: which one it is follows from its place in the pair.
@@ -79,27 +79,33 @@ static const MemoryRegionOps elcr_ops = {
 static bool i8259_realize(DeviceState *dev, GError **errp)
 {
     I8259Device *s = (I8259Device *)dev;
+    PicPair *pair = &s->common.pair;
     static const uint16_t ports[2] = {0x20, 0xa0}, elcr_ports[2] = {0x4d0, 0x4d1};
 
     for (int n = 0; n < 2; n++) {
-        memory_region_init_io(&s->io[n], OBJECT(s), &port_ops, &s->pair.chip[n],
+        memory_region_init_io(&s->io[n], OBJECT(s), &port_ops, &pair->chip[n],
                               n ? "pic-slave" : "pic", 2);
-        memory_region_init_io(&s->elcr[n], OBJECT(s), &elcr_ops, &s->pair.chip[n], "elcr", 1);
+        memory_region_init_io(&s->elcr[n], OBJECT(s), &elcr_ops, &pair->chip[n], "elcr", 1);
         memory_region_add_subregion(get_system_io(), ports[n], &s->io[n]);
         memory_region_add_subregion(get_system_io(), elcr_ports[n], &s->elcr[n]);
     }
-    kvm_set_pic_ack(acknowledge, &s->pair);
+    kvm_set_pic_ack(acknowledge, pair);
     return true;
 }
 
-static void i8259_reset(DeviceState *dev)
+static void i8259_get(PICCommon *s, Pic chip[2])
 {
-    pic_pair_reset(&((I8259Device *)dev)->pair);
+    pic_pair_get(&s->pair, chip);
+}
+
+static void i8259_set(PICCommon *s, const Pic chip[2])
+{
+    pic_pair_set(&s->pair, chip);
 }
 
 static void i8259_init(Object *obj)
 {
-    pic_pair_init(&((I8259Device *)obj)->pair, int_changed, obj);
+    pic_pair_init(&PIC_COMMON(obj)->pair, int_changed, obj);
     qdev_init_gpio_in(DEVICE(obj), set_input, 16);
 }
 
@@ -109,14 +115,13 @@ static void i8259_class_init(ObjectClass *klass, const void *data)
 
     dc->desc = "pair of 8259A interrupt controllers";
     dc->realize = i8259_realize;
-    dc->reset = i8259_reset;
-    dc->user_creatable = false;
-    dc->hotpluggable = false;
+    ((PICCommonClass *)klass)->get = i8259_get;
+    ((PICCommonClass *)klass)->set = i8259_set;
 }
 
 static const TypeInfo i8259_info = {
     .name = TYPE_I8259,
-    .parent = TYPE_SYS_BUS_DEVICE,
+    .parent = TYPE_PIC_COMMON,
     .instance_size = sizeof(I8259Device),
     .class_init = i8259_class_init,
     .instance_init = i8259_init,

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The board's I/O APIC as a device: "ioapic" emulates the chip; "kvm-ioapic" stands for KVM's and
- * passes lines on to KVM, which feeds its 8259s and its I/O APIC from one number.
+ * "ioapic": the emulator's chip in its page, between the board's lines and the local APICs.
  *
  * Input n is global interrupt n.  Interrupt 0 (the PIT) is wired to pin 2, as the MADT's override
  * says.
  */
 #include "hw/intc/ioapic.h"
+#include "qemu/aio.h"
 #include "system/kvm.h"
 
+#define TIMER_PIN 2
+#define STORM_PAUSE (10 * SCALE_MS)
+
 typedef struct IOAPICDevice {
-    SysBusDevice parent_obj;
-    IOAPICCore core;
+    IOAPICCommon common;
     MemoryRegion mmio;
+    AioTimer *resume;
 } IOAPICDevice;
 
 static void deliver(void *opaque, MSIMessage msg)
@@ -22,16 +25,28 @@ static void deliver(void *opaque, MSIMessage msg)
     }
 }
 
-static void route(void *opaque, int pin, bool masked, MSIMessage msg)
+static void route(void *opaque, int pin, bool present, MSIMessage msg)
 {
     if (kvm_irqchip_is_split()) {
         kvm_irq_routes_begin();
-        kvm_irq_route_set_ioapic_pin(pin, masked, msg);
+        kvm_irq_route_set_ioapic_pin(pin, !present, msg);
         kvm_irq_routes_commit();
     }
 }
 
-static const IOAPICOps core_ops = {.deliver = deliver, .route = route};
+static void storm(void *opaque)
+{
+    IOAPICDevice *s = opaque;
+
+    aio_timer_mod(s->resume, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + STORM_PAUSE);
+}
+
+static void resume(void *opaque)
+{
+    ioapic_core_resume(&((IOAPICDevice *)opaque)->common.core);
+}
+
+static const IOAPICOps core_ops = {.deliver = deliver, .route = route, .pause = storm};
 
 static void end_of_interrupt(void *opaque, uint8_t vector)
 {
@@ -40,12 +55,7 @@ static void end_of_interrupt(void *opaque, uint8_t vector)
 
 static void set_input(void *opaque, int n, int level)
 {
-    ioapic_core_set_pin(&((IOAPICDevice *)opaque)->core, n == 0 ? 2 : n, level);
-}
-
-static void kvm_set_input(void *opaque, int n, int level)
-{
-    kvm_set_irq(n, level);
+    ioapic_core_set_pin(&IOAPIC_COMMON(opaque)->core, n == 0 ? TIMER_PIN : n, level);
 }
 
 static uint64_t mmio_read(void *opaque, hwaddr offset, unsigned size)
@@ -70,43 +80,36 @@ static bool ioapic_realize(DeviceState *dev, GError **errp)
 {
     IOAPICDevice *s = (IOAPICDevice *)dev;
 
-    memory_region_init_io(&s->mmio, OBJECT(s), &mmio_ops, &s->core, "ioapic", 0x1000);
+    s->resume = aio_timer_new(aio_get_main(), QEMU_CLOCK_VIRTUAL, resume, s);
+    memory_region_init_io(&s->mmio, OBJECT(s), &mmio_ops, &s->common.core, "ioapic", 0x1000);
     sysbus_init_mmio(SYS_BUS_DEVICE(s), &s->mmio);
-    kvm_set_ioapic_eoi(end_of_interrupt, &s->core);
+    kvm_set_ioapic_eoi(end_of_interrupt, &s->common.core);
     return true;
 }
 
-static void ioapic_reset(DeviceState *dev)
+static void ioapic_get(IOAPICCommon *s, IOAPICState *state)
 {
-    ioapic_core_reset(&((IOAPICDevice *)dev)->core);
+    ioapic_core_get(&s->core, state);
+}
+
+static void ioapic_set(IOAPICCommon *s, const IOAPICState *state)
+{
+    ioapic_core_set(&s->core, state);
 }
 
 static void ioapic_init(Object *obj)
 {
-    ioapic_core_init(&((IOAPICDevice *)obj)->core, &core_ops, obj);
+    ioapic_core_init(&IOAPIC_COMMON(obj)->core, &core_ops, obj);
     qdev_init_gpio_in(DEVICE(obj), set_input, IOAPIC_NUM_PINS);
 }
 
-static void kvm_ioapic_init(Object *obj)
+static void ioapic_finalize(Object *obj)
 {
-    qdev_init_gpio_in(DEVICE(obj), kvm_set_input, IOAPIC_NUM_PINS);
-}
+    IOAPICDevice *s = (IOAPICDevice *)obj;
 
-static void kvm_ioapic_reset(DeviceState *dev)
-{
-    /* Devices lower their lines in their own resets; what KVM latched goes with its chips' reset.
-     */
-    for (int n = 0; n < IOAPIC_NUM_PINS; n++) {
-        kvm_set_irq(n, 0);
+    if (s->resume) {
+        aio_timer_free(s->resume);
     }
-}
-
-static void common_class_init(ObjectClass *klass, const void *data)
-{
-    DeviceClass *dc = (DeviceClass *)klass;
-
-    dc->user_creatable = false;
-    dc->hotpluggable = false;
 }
 
 static void ioapic_class_init(ObjectClass *klass, const void *data)
@@ -115,42 +118,16 @@ static void ioapic_class_init(ObjectClass *klass, const void *data)
 
     dc->desc = "I/O APIC";
     dc->realize = ioapic_realize;
-    dc->reset = ioapic_reset;
-    dc->user_creatable = false;
-    dc->hotpluggable = false;
+    ((IOAPICCommonClass *)klass)->get = ioapic_get;
+    ((IOAPICCommonClass *)klass)->set = ioapic_set;
 }
-
-static void kvm_ioapic_class_init(ObjectClass *klass, const void *data)
-{
-    DeviceClass *dc = (DeviceClass *)klass;
-
-    dc->desc = "KVM's I/O APIC";
-    dc->reset = kvm_ioapic_reset;
-    dc->user_creatable = false;
-    dc->hotpluggable = false;
-}
-
-static const TypeInfo common_info = {
-    .name = TYPE_IOAPIC_COMMON,
-    .parent = TYPE_SYS_BUS_DEVICE,
-    .instance_size = sizeof(IOAPICDevice),
-    .abstract = true,
-    .class_init = common_class_init,
-};
-QOM_TYPE(common_info);
 
 static const TypeInfo ioapic_info = {
     .name = TYPE_IOAPIC,
     .parent = TYPE_IOAPIC_COMMON,
+    .instance_size = sizeof(IOAPICDevice),
     .class_init = ioapic_class_init,
     .instance_init = ioapic_init,
+    .instance_finalize = ioapic_finalize,
 };
 QOM_TYPE(ioapic_info);
-
-static const TypeInfo kvm_ioapic_info = {
-    .name = TYPE_KVM_IOAPIC,
-    .parent = TYPE_IOAPIC_COMMON,
-    .class_init = kvm_ioapic_class_init,
-    .instance_init = kvm_ioapic_init,
-};
-QOM_TYPE(kvm_ioapic_info);

@@ -1,47 +1,133 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * isa-pit: the interval timer at ports 0x40 to 0x43 with the speaker port 0x61; kvm-pit stands for
- * KVM's.
+ * isa-pit: the interval timer at ports 0x40 to 0x43 with the speaker port 0x61.
  *
- * One lock of the device serves ports and the timer of counter 0, which runs in the main loop and
- * sets interrupt 0.
+ * One lock of the device serves ports and the timer of counter 0, which sets interrupt 0.  The
+ * timer runs where the ports' region is at home, in the main loop if nowhere.
+ *
+ * Ticks that a guest cannot take in time (lost_tick_policy): "discard" forgets them; "delay" owes
+ * them and delivers each as soon as the one before was taken; "slew" does so at most at twice the
+ * rate that was programmed.  Ticks to which nobody listens are never owed.
  */
 #include "hw/timer/i8254.h"
-#include "qemu/aio.h"
+#include "hw/timer/home_timer.h"
 #include "qemu/thread.h"
 #include "system/kvm.h"
-#include "system/memory.h"
 
-#include <linux/kvm.h>
+/* Port 0x61 (ICH9 data sheet, 13.7.1). */
+enum { NMI_SC_GATE = 1, NMI_SC_WRITABLE = 0x0f, NMI_SC_REFRESH = 0x10, NMI_SC_OUT = 0x20 };
 
-enum { SPEAKER_GATE = 1, SPEAKER_DATA = 2, SPEAKER_REFRESH = 0x10, SPEAKER_OUT = 0x20 };
+#define REFRESH_NS 15085
+/* A guest may program 600,000 ticks a second: they are looked after no more often than this. */
+#define SHORTEST_NS (50 * SCALE_US)
+#define OWED_MAX 100000
 
 typedef struct PITDevice {
-    SysBusDevice parent_obj;
+    PITCommon common;
     QemuMutex lock;
-    PitCore core;    /* lock */
-    uint8_t speaker; /* lock: bits 1:0 of port 0x61 */
-    AioTimer *timer;
+    PITState st;       /* lock */
+    int64_t seen;      /* lock: edges of counter 0 up to here are accounted for */
+    int64_t injected;  /* lock: when interrupt 0 was raised last */
+    uint32_t owed;     /* lock: ticks that the guest has still to get */
+    bool disconnected; /* lock: HPET has taken interrupt 0 over */
+    const PITBoardOps *board;
+    void *board_opaque;
+    HomeTimer timer;
     qemu_irq irq;
     MemoryRegion io, port61;
 } PITDevice;
+#define PIT(obj) ((PITDevice *)(obj))
 
 static int64_t now_ns(void)
 {
     return qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
 }
 
-/* Sets interrupt 0 to counter 0's output and arms the timer for the next edge. */
+static void pulse(PITDevice *s, int64_t now)
+{
+    if (!s->disconnected) {
+        qemu_irq_lower(s->irq);
+        qemu_irq_raise(s->irq);
+    }
+    s->injected = now;
+}
+
+static PITTick tick_state(PITDevice *s)
+{
+    return s->board && !s->disconnected ? s->board->tick_state(s->board_opaque) : PIT_TICK_TAKEN;
+}
+
+static int64_t shortest_gap(PITDevice *s)
+{
+    return s->common.lost_tick_policy == PIT_LOST_SLEW ? pit_core_period(&s->st.core, 0) / 2 : 0;
+}
+
+/* New ticks came due, or (ticks 0) it is time to deliver what is owed. */
+static void deliver(PITDevice *s, uint64_t ticks, int64_t now)
+{
+    PITTick state;
+
+    if (s->common.lost_tick_policy == PIT_LOST_DISCARD) {
+        if (ticks) {
+            pulse(s, now);
+        }
+        return;
+    }
+    state = tick_state(s);
+    if (state == PIT_TICK_NOBODY) {
+        s->owed = 0;
+        if (ticks) {
+            pulse(s, now); /* an input that is masked at the 8259 still latches it */
+        }
+        return;
+    }
+    s->owed = MIN(s->owed + ticks, OWED_MAX);
+    if (s->owed && state == PIT_TICK_TAKEN && now >= s->injected + shortest_gap(s)) {
+        s->owed--;
+        pulse(s, now);
+    }
+}
+
+/* The next rising edge of counter 0 after now. */
+static int64_t next_rise(const PitCore *core, int64_t now);
+
+static void arm(PITDevice *s, int64_t now)
+{
+    int64_t next = next_rise(&s->st.core, now);
+
+    if (s->owed) {
+        int64_t period = pit_core_period(&s->st.core, 0),
+                soon = now + MAX(period / 2, SCALE_MS / 4);
+
+        next = next < 0 ? soon : MIN(next, soon);
+    }
+    home_timer_mod(&s->timer, next < 0 ? -1 : MAX(next, s->injected + SHORTEST_NS));
+}
+
+static int64_t next_rise(const PitCore *core, int64_t now)
+{
+    /* At most: falls, rises by a load, and the new count's own. */
+    for (int i = 0; i < 4; i++) {
+        int was = pit_core_out(core, 0, now);
+        int64_t next = pit_core_next_change(core, 0, now);
+
+        if (next < 0 || !was) {
+            return next;
+        }
+        now = next;
+    }
+    return -1;
+}
+
 static void update(PITDevice *s, int64_t now)
 {
-    int64_t next = pit_core_next_change(&s->core, 0, now);
+    uint64_t rises = pit_core_rises(&s->st.core, 0, s->seen, now);
 
-    qemu_set_irq(s->irq, pit_core_out(&s->core, 0, now));
-    if (next < 0) {
-        aio_timer_del(s->timer);
-    } else {
-        aio_timer_mod(s->timer, next);
+    s->seen = now;
+    if (rises || s->owed) {
+        deliver(s, rises, now);
     }
+    arm(s, now);
 }
 
 static void timer_fired(void *opaque)
@@ -49,27 +135,54 @@ static void timer_fired(void *opaque)
     PITDevice *s = opaque;
     QEMU_LOCK_GUARD(&s->lock);
 
-    /* A guest that programmed a fast timer and was not scheduled gets one edge now, not a flood:
-     * the next is after now. */
     update(s, now_ns());
 }
+
+void pit_set_board(DeviceState *dev, const PITBoardOps *ops, void *opaque)
+{
+    PIT(dev)->board = ops;
+    PIT(dev)->board_opaque = opaque;
+}
+
+void pit_tick_taken(DeviceState *dev)
+{
+    PITDevice *s = PIT(dev);
+
+    if (__atomic_load_n(&s->owed, __ATOMIC_RELAXED)) {
+        home_timer_fire(&s->timer);
+    }
+}
+
+/* --- ports */
 
 static uint64_t pit_read(void *opaque, hwaddr offset, unsigned size)
 {
     PITDevice *s = opaque;
 
-    return pit_core_read(&s->core, offset, now_ns());
+    return pit_core_read(&s->st.core, offset, now_ns());
 }
 
 static void pit_write(void *opaque, hwaddr offset, uint64_t data, unsigned size)
 {
     PITDevice *s = opaque;
     int64_t now = now_ns();
+    bool is_counter0 = offset == 0 || (offset == 3 && data >> 6 == 0 && (data & 0x30));
+    int was;
 
-    pit_core_write(&s->core, offset, data, now);
-    if (offset == 0 || (offset == 3 && data >> 6 == 0)) {
-        update(s, now);
+    if (!is_counter0) {
+        pit_core_write(&s->st.core, offset, data, now);
+        return;
     }
+    update(s, now);
+    was = pit_core_out(&s->st.core, 0, now);
+    if (offset == 3) {
+        s->owed = 0; /* a new mode is a new beginning */
+    }
+    pit_core_write(&s->st.core, offset, data, now);
+    if (!was && pit_core_out(&s->st.core, 0, now)) {
+        deliver(s, 1, now); /* the write itself raised the output */
+    }
+    arm(s, now);
 }
 
 static uint64_t port61_read(void *opaque, hwaddr offset, unsigned size)
@@ -78,16 +191,16 @@ static uint64_t port61_read(void *opaque, hwaddr offset, unsigned size)
     int64_t now = now_ns();
 
     /* The refresh bit toggles every 15 microseconds; delay loops count on it. */
-    return s->speaker | (now / 15085 & 1 ? SPEAKER_REFRESH : 0) |
-           (pit_core_out(&s->core, 2, now) ? SPEAKER_OUT : 0);
+    return s->st.speaker | (now / REFRESH_NS & 1 ? NMI_SC_REFRESH : 0) |
+           (pit_core_out(&s->st.core, 2, now) ? NMI_SC_OUT : 0);
 }
 
 static void port61_write(void *opaque, hwaddr offset, uint64_t data, unsigned size)
 {
     PITDevice *s = opaque;
 
-    s->speaker = data & (SPEAKER_GATE | SPEAKER_DATA);
-    pit_core_set_gate(&s->core, 2, data & SPEAKER_GATE, now_ns());
+    s->st.speaker = data & NMI_SC_WRITABLE;
+    pit_core_set_gate(&s->st.core, 2, data & NMI_SC_GATE, now_ns());
 }
 
 static const MemoryRegionOps pit_ops = {
@@ -102,13 +215,27 @@ static const MemoryRegionOps port61_ops = {
     .impl = {.min_access_size = 1, .max_access_size = 1},
 };
 
+/* --- device */
+
+/* Input 0: HPET lets the timer have interrupt 0 (1) or takes it over (0). */
+static void connect_irq(void *opaque, int n, int level)
+{
+    PITDevice *s = opaque;
+    QEMU_LOCK_GUARD(&s->lock);
+
+    s->disconnected = !level;
+    if (s->disconnected) {
+        s->owed = 0;
+    }
+}
+
 static bool pit_realize(DeviceState *dev, GError **errp)
 {
-    PITDevice *s = (PITDevice *)dev;
+    PITDevice *s = PIT(dev);
 
-    s->timer = aio_timer_new(aio_get_main(), QEMU_CLOCK_VIRTUAL, timer_fired, s);
     memory_region_init_io(&s->io, OBJECT(s), &pit_ops, s, "pit", 4);
     memory_region_set_lock(&s->io, &s->lock);
+    home_timer_init(&s->timer, &s->io, QEMU_CLOCK_VIRTUAL, timer_fired, s);
     memory_region_add_subregion(get_system_io(), 0x40, &s->io);
     memory_region_init_io(&s->port61, OBJECT(s), &port61_ops, s, "pcspk", 1);
     memory_region_set_lock(&s->port61, &s->lock);
@@ -116,33 +243,42 @@ static bool pit_realize(DeviceState *dev, GError **errp)
     return true;
 }
 
-static void pit_reset(DeviceState *dev)
+static void pit_get(PITCommon *common, PITState *state)
 {
-    PITDevice *s = (PITDevice *)dev;
+    QEMU_LOCK_GUARD(&PIT(common)->lock);
+
+    *state = PIT(common)->st;
+}
+
+static void pit_set(PITCommon *common, const PITState *state)
+{
+    PITDevice *s = PIT(common);
     int64_t now = now_ns();
     QEMU_LOCK_GUARD(&s->lock);
 
-    pit_core_reset(&s->core, now);
-    s->speaker = 0;
-    qemu_set_irq(s->irq, 0);
-    update(s, now);
+    s->st = *state;
+    s->seen = now;
+    s->owed = 0;
+    s->injected = 0;
+    s->disconnected = false;
+    qemu_set_irq(s->irq, pit_core_out(&s->st.core, 0, now));
+    arm(s, now);
 }
 
 static void pit_init(Object *obj)
 {
-    PITDevice *s = (PITDevice *)obj;
+    PITDevice *s = PIT(obj);
 
     qemu_mutex_init(&s->lock);
+    qdev_init_gpio_in(DEVICE(obj), connect_irq, 1);
     qdev_init_gpio_out(DEVICE(obj), &s->irq, 1);
 }
 
 static void pit_finalize(Object *obj)
 {
-    PITDevice *s = (PITDevice *)obj;
+    PITDevice *s = PIT(obj);
 
-    if (s->timer) {
-        aio_timer_free(s->timer);
-    }
+    home_timer_cleanup(&s->timer);
     qemu_mutex_destroy(&s->lock);
 }
 
@@ -152,91 +288,16 @@ static void pit_class_init(ObjectClass *klass, const void *data)
 
     dc->desc = "8254 interval timer";
     dc->realize = pit_realize;
-    dc->reset = pit_reset;
-    dc->user_creatable = false;
-    dc->hotpluggable = false;
+    ((PITCommonClass *)klass)->get = pit_get;
+    ((PITCommonClass *)klass)->set = pit_set;
 }
 
 static const TypeInfo pit_info = {
     .name = TYPE_PIT,
-    .parent = TYPE_SYS_BUS_DEVICE,
+    .parent = TYPE_PIT_COMMON,
     .instance_size = sizeof(PITDevice),
     .class_init = pit_class_init,
     .instance_init = pit_init,
     .instance_finalize = pit_finalize,
 };
 QOM_TYPE(pit_info);
-
-/* --- KVM's
- * ------------------------------------------------------------------------------------------ */
-
-typedef struct KVMPITDevice {
-    SysBusDevice parent_obj;
-    int lost_tick_policy;
-} KVMPITDevice;
-
-static const char *const lost_tick_names[] = {"discard", "delay", "slew", NULL};
-static const EnumTable lost_tick_table = {"LostTickPolicy", lost_tick_names};
-
-static bool kvm_pit_realize(DeviceState *dev, GError **errp)
-{
-    /* The speaker port comes along: its gate and output belong to counter 2. */
-    struct kvm_pit_config config = {.flags = KVM_PIT_SPEAKER_DUMMY};
-    struct kvm_reinject_control control = {.pit_reinject =
-                                               ((KVMPITDevice *)dev)->lost_tick_policy == 1};
-    int r;
-
-    if (((KVMPITDevice *)dev)->lost_tick_policy == 2) {
-        error_setg(errp, "kvm-pit.lost_tick_policy=slew is not possible: use delay or discard");
-        return false;
-    }
-    r = kvm_vm_ioctl(KVM_CREATE_PIT2, &config);
-    if (r < 0 && r != -EEXIST) {
-        error_setg_errno(
-            errp, -r,
-            "KVM cannot create an interval timer; -accel kvm,kernel-irqchip=split does without");
-        return false;
-    }
-    r = kvm_vm_ioctl(KVM_REINJECT_CONTROL, &control);
-    if (r < 0) {
-        error_setg_errno(errp, -r, "KVM does not take lost_tick_policy");
-        return false;
-    }
-    return true;
-}
-
-static void kvm_pit_reset(DeviceState *dev)
-{
-    struct kvm_pit_state2 st = {.flags = 0};
-
-    for (int n = 0; n < 3; n++) {
-        st.channels[n] = (struct kvm_pit_channel_state){
-            .count = 0x10000, .mode = 3, .rw_mode = PIT_WORD, .gate = n != 2};
-    }
-    kvm_vm_ioctl(KVM_SET_PIT2, &st);
-}
-
-static const ObjectProperty kvm_pit_props[] = {
-    DEFINE_PROP_ENUM("lost_tick_policy", KVMPITDevice, lost_tick_policy, lost_tick_table, 1,
-                     "What becomes of ticks that the guest could not take"),
-};
-
-static void kvm_pit_class_init(ObjectClass *klass, const void *data)
-{
-    DeviceClass *dc = (DeviceClass *)klass;
-
-    dc->desc = "KVM's 8254 interval timer";
-    dc->realize = kvm_pit_realize;
-    dc->reset = kvm_pit_reset;
-    dc->user_creatable = false;
-    dc->hotpluggable = false;
-    object_class_add_property_table(klass, kvm_pit_props);
-}
-
-static const TypeInfo kvm_pit_info = {
-    .name = TYPE_KVM_PIT,
-    .parent = TYPE_SYS_BUS_DEVICE,
-    .instance_size = sizeof(KVMPITDevice),
-    .class_init = kvm_pit_class_init,
-};
-QOM_TYPE(kvm_pit_info);

@@ -24,6 +24,8 @@ static inline bool kvm_irqchip_is_split(void)     /* only the local APIC is KVM'
 int kvm_vm_ioctl(unsigned long type, ...);        /* 0 or positive, or -errno; any thread */
 int kvm_check_extension(unsigned cap);
 
+/* True while no vCPU has run since KVM made vCPUs and chips: their state is the power-on state.  Main loop. */
+bool kvm_vcpus_fresh(void);
 /* In-kernel chips' pin (GSI). Any thread. */
 void kvm_set_irq(int gsi, int level);
 /* A message straight to the local APICs. Any thread, no lock. Negative errno on failure. */

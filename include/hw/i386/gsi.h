@@ -15,11 +15,15 @@
 
 typedef struct GSIState {
     DeviceState *ioapic, *pic; /* pic NULL: KVM's chips take both from one line */
+    DeviceState *pit;          /* NULL, or the emulator's */
     qemu_irq line[GSI_NUM];    /* what devices drive */
     IrqLine *in;
     qemu_irq to_ioapic[GSI_NUM], to_pic[16];
 } GSIState;
 
 void gsi_init(GSIState *s, DeviceState *ioapic, DeviceState *pic);
+/* Connects the emulator's timer to interrupt 0 of the emulator's chips, and them to it: the timer
+ * hears which of its ticks were taken. */
+void gsi_connect_pit(GSIState *s, DeviceState *pit);
 
 #endif
