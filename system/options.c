@@ -7,6 +7,7 @@
 
 #include "qapi/keyval.h"
 #include "qemu/trace.h"
+#include "system/datadir.h"
 
 VmConfig vm_config;
 
@@ -140,6 +141,12 @@ static bool opt_msg(const OptionDef *def, const char *arg, GError **errp)
     return ok;
 }
 
+static bool opt_datadir(const OptionDef *def, const char *arg, GError **errp)
+{
+    datadir_add(arg);
+    return true;
+}
+
 #define F(field) offsetof(VmConfig, field)
 
 static const OptionDef option_table[] = {
@@ -155,6 +162,9 @@ static const OptionDef option_table[] = {
      "firmware image, mapped so that it ends at 4 GiB"},
     {"blockdev", "DRIVER,node-name=N,...", OPT_LIST, F(blockdevs), NULL, NULL,
      "block node, as key=value or JSON: file, host_device, raw, null-co, blkdebug"},
+    {"boot", "[order=]LETTERS[,once=,menu=on|off,splash=,splash-time=,reboot-timeout=,strict=on|off]",
+     OPT_KEYVAL, F(boot), "order", NULL,
+     "boot order of a PC: a, b floppies, c disk, d CD-ROM, n network; times in ms"},
     {"chardev", "TYPE,id=ID,...", OPT_LIST, F(chardevs), NULL, NULL,
      "character device: stdio, socket, pty, file, pipe, null, ringbuf"},
     {"cpu", "MODEL[,+FEAT][,-FEAT][,FEAT=on]", OPT_STR, F(cpu), NULL, NULL,
@@ -164,6 +174,7 @@ static const OptionDef option_table[] = {
     {"D", "FILE", OPT_STR, F(logfile), NULL, NULL, "file for the log (default: stderr)"},
     {"daemonize", NULL, OPT_FLAG, F(daemonize), NULL, NULL,
      "go to the background when everything is set up"},
+    {"debugcon", "CHARDEV", OPT_LIST, F(debugcons), NULL, NULL, "debug output port 0xe9"},
     {"device", "DRIVER[,PROP=VALUE...]", OPT_LIST, F(devices), NULL, NULL,
      "device, as key=value or JSON ('help' lists, 'DRIVER,help' shows its properties)"},
     {"display", "none", OPT_FN, 0, NULL, opt_display, "display; only 'none' is built in"},
@@ -171,6 +182,8 @@ static const OptionDef option_table[] = {
      "disk image: file=, format=raw, if=none, id=, cache=, aio=, werror=, rerror=, discard=, "
      "read-only="},
     {"enable-kvm", NULL, OPT_FN, 0, NULL, opt_enable_kvm, "short for -accel kvm"},
+    {"fw_cfg", "[name=]NAME,file=FILE|string=TEXT", OPT_LIST, F(fw_cfgs), NULL, NULL,
+     "item of data for firmware; the name begins with opt/"},
     {"global", "DRIVER.PROP=VALUE", OPT_LIST, F(globals), NULL, NULL,
      "default of a device property"},
     {"h", NULL, OPT_FN, 0, NULL, NULL, "this text"},
@@ -178,11 +191,13 @@ static const OptionDef option_table[] = {
     {"initrd", "FILE", OPT_STR, F(initrd), NULL, NULL, "initial RAM disk of the -kernel"},
     {"kernel", "FILE", OPT_STR, F(kernel), NULL, NULL,
      "Linux kernel (bzImage) or PVH ELF image to start"},
+    {"L", "DIR", OPT_FN, 0, NULL, opt_datadir,
+     "folder with firmware and option ROMs, looked at first ('help' lists all)"},
     {"m", "[size=]MIB[,slots=N,maxmem=SIZE]", OPT_KEYVAL, F(memory), "size", NULL,
      "guest memory (default 128 MiB)"},
     {"M", "NAME[,PROP=VALUE...]", OPT_KEYVAL, F(machine), "type", NULL, "short for -machine"},
     {"machine", "NAME[,PROP=VALUE...]", OPT_KEYVAL, F(machine), "type", NULL,
-     "machine: q35, none ('help' lists); memory-backend=ID, kernel-irqchip=, accel="},
+     "machine: pc (default), q35, none ('help' lists); memory-backend=ID, kernel-irqchip=, accel="},
     {"mon", "[chardev=]ID,mode=control|readline", OPT_LIST, F(mons), NULL, NULL,
      "monitor on a character device"},
     {"monitor", "CHARDEV", OPT_LIST, F(monitors), NULL, NULL, "HMP monitor on a character device"},
@@ -190,6 +205,8 @@ static const OptionDef option_table[] = {
     {"name", "[guest=]TEXT[,debug-threads=on]", OPT_STR, F(name), NULL, NULL, "name of the VM"},
     {"net", "none", OPT_FN, 0, NULL, opt_none_only, "network; only 'none' is built in"},
     {"nic", "none", OPT_FN, 0, NULL, opt_none_only, "network; only 'none' is built in"},
+    {"no-fd-bootchk", NULL, OPT_FLAG, F(no_fd_bootchk), NULL, NULL,
+     "boot floppies without a signature, too"},
     {"no-reboot", NULL, OPT_FLAG, F(no_reboot), NULL, NULL, "exit instead of rebooting"},
     {"no-shutdown", NULL, OPT_FLAG, F(no_shutdown), NULL, NULL,
      "stop instead of exiting when the guest powers off"},
@@ -200,6 +217,8 @@ static const OptionDef option_table[] = {
      "first serial port and HMP monitor on stdio (Ctrl-A h)"},
     {"object", "TYPE,id=ID[,PROP=VALUE...]", OPT_LIST, F(objects), NULL, NULL,
      "object, as key=value or JSON: iothread, ioregionfd, memory-backend-ram ... ('help' lists)"},
+    {"option-rom", "FILE[,bootindex=N]", OPT_LIST, F(option_roms), NULL, NULL,
+     "option ROM that firmware runs"},
     {"pidfile", "FILE", OPT_STR, F(pidfile), NULL, NULL, "file for the process id"},
     {"qmp", "CHARDEV", OPT_LIST, F(qmps), NULL, NULL, "QMP monitor on a character device"},
     {"qmp-pretty", "CHARDEV", OPT_LIST, F(qmps_pretty), NULL, NULL, "the same with indented JSON"},
@@ -226,7 +245,6 @@ static const char *const foreign_options[] = {"acpitable",
                                               "action",
                                               "add-fd",
                                               "alt-grab",
-                                              "boot",
                                               "cdrom",
                                               "chroot",
                                               "compat",
@@ -234,7 +252,6 @@ static const char *const foreign_options[] = {"acpitable",
                                               "confidential-guest-support",
                                               "ctrl-grab",
                                               "curses",
-                                              "debugcon",
                                               "dfilter",
                                               "dtb",
                                               "dump-vmstate",
@@ -243,7 +260,6 @@ static const char *const foreign_options[] = {"acpitable",
                                               "fdb",
                                               "fsdev",
                                               "full-screen",
-                                              "fw_cfg",
                                               "g",
                                               "gdb",
                                               "hda",
@@ -254,19 +270,16 @@ static const char *const foreign_options[] = {"acpitable",
                                               "incoming",
                                               "iscsi",
                                               "k",
-                                              "L",
                                               "loadvm",
                                               "mem-path",
                                               "mem-prealloc",
                                               "mtdblock",
                                               "netdev",
                                               "no-acpi",
-                                              "no-fd-bootchk",
                                               "no-hpet",
                                               "numa",
                                               "object-add",
                                               "only-migratable",
-                                              "option-rom",
                                               "overcommit",
                                               "parallel",
                                               "perfmap",
@@ -433,6 +446,10 @@ OptionsResult options_parse(int argc, char **argv, GError **errp)
         }
         if (strcmp(def->name, "version") == 0) {
             print_version();
+            return OPTIONS_DONE;
+        }
+        if (strcmp(def->name, "L") == 0 && strcmp(arg, "help") == 0) {
+            datadir_list(stdout);
             return OPTIONS_DONE;
         }
         if (strcmp(def->name, "trace") == 0 && strcmp(arg, "help") == 0) {

@@ -144,6 +144,48 @@ static bool apply_cpu_option(MachineState *ms, GError **errp)
     return x86_cpu_parse_option(vm_config.cpu, &ms->cpu_type, &ms->cpu_props, errp);
 }
 
+/* reboot-timeout: -1 means never, which is what happens without it. */
+static bool take_timeout(json_object *opts, uint64_t *ms, GError **errp)
+{
+    json_object *v;
+
+    *ms = UINT64_MAX;
+    if (json_object_object_get_ex(opts, "reboot-timeout", &v) &&
+        !strcmp(json_object_get_string(v), "-1")) {
+        json_object_object_del(opts, "reboot-timeout");
+        return true;
+    }
+    return opts_take_uint(opts, "reboot-timeout", UINT64_MAX, 0xffff, ms, errp);
+}
+
+/* Boot options that are no device letters; those are the board's to check. */
+static bool apply_boot_option(MachineState *ms, json_object *opts, GError **errp)
+{
+    static const char *const known[] = {"order",       "once",           "menu",   "splash",
+                                        "splash-time", "reboot-timeout", "strict", NULL};
+    MachineBoot *boot = &ms->boot;
+    uint64_t splash_time = UINT64_MAX, timeout = UINT64_MAX;
+
+    *boot = (MachineBoot){
+        .splash_time = -1, .reboot_timeout = -1, .fd_bootchk = !vm_config.no_fd_bootchk};
+    if (!opts) {
+        return true;
+    }
+    boot->order = opts_take_str(opts, "order");
+    boot->once = opts_take_str(opts, "once");
+    boot->splash = opts_take_str(opts, "splash");
+    if (!opts_take_bool(opts, "menu", false, &boot->menu, errp) ||
+        !opts_take_bool(opts, "strict", false, &boot->strict, errp) ||
+        !opts_take_uint(opts, "splash-time", UINT64_MAX, 0xffff, &splash_time, errp) ||
+        !take_timeout(opts, &timeout, errp) || !opts_check_empty(opts, "-boot", known, errp)) {
+        g_prefix_error(errp, "-boot: ");
+        return false;
+    }
+    boot->splash_time = splash_time <= 0xffff ? (int64_t)splash_time : -1;
+    boot->reboot_timeout = timeout <= 0xffff ? (int64_t)timeout : -1;
+    return true;
+}
+
 bool vm_configure_machine(MachineState *ms, GError **errp)
 {
     MachineClass *mc = MACHINE_GET_CLASS(ms);
@@ -160,7 +202,9 @@ bool vm_configure_machine(MachineState *ms, GError **errp)
         error_setg(errp, "-machine usb=on: no USB controller is built in; leave it off");
         return false;
     }
-    return machine_apply_memory(ms, vm_config.memory, errp) &&
+    ms->graphics = ms->graphics && !vm_config.nographic;
+    return apply_boot_option(ms, vm_config.boot, errp) &&
+           machine_apply_memory(ms, vm_config.memory, errp) &&
            machine_parse_smp(&ms->smp, vm_config.smp, mc->max_cpus, errp) &&
            apply_cpu_option(ms, errp);
 }

@@ -434,6 +434,23 @@ static bool create_serials(GError **errp)
     return true;
 }
 
+static bool create_debugcon(const char *spec, GError **errp)
+{
+    static int n;
+    g_autofree char *label = g_strdup_printf("debugcon%d", n++);
+    g_autofree char *text = g_strdup_printf("isa-debugcon,chardev=%s", label);
+    g_autoptr(GError) err = NULL;
+
+    if (!strcmp(spec, "none")) {
+        return true;
+    }
+    if (!qemu_chr_new(label, spec, &err)) {
+        error_setg(errp, "-debugcon %s: %s", spec, err->message);
+        return false;
+    }
+    return create_device(text, errp);
+}
+
 static bool create_mon(const char *text, GError **errp)
 {
     bool is_json = false;
@@ -545,6 +562,7 @@ OptionsResult vm_create(GError **errp)
     runstate_set_policy(vm_config.no_reboot, vm_config.no_shutdown);
     memory_map_init();
     if (!create_backends(errp) || !create_board(errp) ||
+        !for_each(vm_config.debugcons, create_debugcon, errp) ||
         !for_each(vm_config.devices, create_device, errp)) {
         return OPTIONS_FAILED;
     }

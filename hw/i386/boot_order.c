@@ -10,14 +10,32 @@ typedef struct BootDevice {
 
 static GArray *devices; /* BootDevice, by index */
 
+static const char *class_name(const PCIDevice *dev)
+{
+    static const struct {
+        uint16_t class;
+        const char *name;
+    } names[] = {{PCI_CLASS_STORAGE_EXPRESS, "nvme"},
+                 {0x0100, "scsi"},
+                 {0x0101, "ide"},
+                 {0x0106, "sata"},
+                 {0x0200, "ethernet"},
+                 {0x0300, "display"},
+                 {PCI_CLASS_BRIDGE_ISA, "isa"}};
+
+    for (unsigned n = 0; n < G_N_ELEMENTS(names); n++) {
+        if (names[n].class == pci_get_word(dev->config + PCI_CLASS_DEVICE)) {
+            return names[n].name;
+        }
+    }
+    return "pci";
+}
+
 /* "/pci@i0cf8/pci-bridge@1/nvme@0": one part per bridge on the way down from the host. */
 static void add_pci_path(GString *out, PCIDevice *dev)
 {
     PCIBus *bus = pci_get_bus(dev);
-    const char *what = dev->is_bridge ? "pci-bridge"
-                       : pci_get_word(dev->config + PCI_CLASS_DEVICE) == PCI_CLASS_STORAGE_EXPRESS
-                           ? "nvme"
-                           : "pci";
+    const char *what = dev->is_bridge ? "pci-bridge" : class_name(dev);
     DeviceState *parent = BUS(bus)->parent;
 
     if (parent && object_is_a(OBJECT(parent), TYPE_PCI_DEVICE)) {
@@ -63,13 +81,19 @@ char *get_boot_devices_list(size_t *size)
 {
     GString *list;
 
-    if (!devices || !devices->len) {
+    bool strict = current_machine && current_machine->boot.strict;
+
+    if ((!devices || !devices->len) && !strict) {
         return NULL;
     }
     list = g_string_new(NULL);
-    for (unsigned n = 0; n < devices->len; n++) {
+    for (unsigned n = 0; devices && n < devices->len; n++) {
         g_string_append_printf(list, "%s%s", n ? "\n" : "",
                                g_array_index(devices, BootDevice, n).path);
+    }
+    if (strict) {
+        /* Firmware ends its search here. */
+        g_string_append(list, list->len ? "\nHALT" : "HALT");
     }
     *size = list->len + 1;
     return g_string_free(list, FALSE);

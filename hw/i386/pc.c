@@ -5,6 +5,7 @@
 
 #include "chardev/char.h"
 #include "hw/acpi/tables.h"
+#include "hw/i386/firmware.h"
 #include "hw/intc/i8259.h"
 #include "hw/intc/ioapic.h"
 #include "hw/rtc/mc146818.h"
@@ -13,13 +14,7 @@
 #include "system/accel.h"
 #include "system/kvm.h"
 #include "system/runstate.h"
-
-#include <fcntl.h>
-#include <sys/stat.h>
-
-#define DEFAULT_FIRMWARE "/usr/share/seabios/bios-256k.bin"
-#define FIRMWARE_MAX (16 * MiB)
-#define ISA_BIOS_MAX (128 * KiB)
+#include "system/vl.h"
 
 /* --- interrupts
  * ------------------------------------------------------------------------------------------ */
@@ -106,8 +101,6 @@ static void fill_cmos(PCMachineState *pc)
         rtc_set_cmos(rtc, 0x5b + n, above_4g >> (8 * n));
     }
     rtc_set_cmos(rtc, 0x5f, MACHINE(pc)->smp.cpus - 1);
-    rtc_set_cmos(rtc, 0x38, 0x30); /* boot order: disk, then CD, then network */
-    rtc_set_cmos(rtc, 0x3d, 0x32);
 }
 
 static bool board_fw_cfg(PCMachineState *pc, GError **errp)
@@ -126,6 +119,7 @@ static bool board_fw_cfg(PCMachineState *pc, GError **errp)
     fw_cfg_add_i16(pc->fw_cfg, FW_CFG_NOGRAPHIC, !ms->graphics);
     fw_cfg_add_i16(pc->fw_cfg, FW_CFG_BOOT_DEVICE, 'c');
     fw_cfg_add_i32(pc->fw_cfg, FW_CFG_IRQ0_OVERRIDE, 1);
+    fw_cfg_add_bytes(pc->fw_cfg, FW_CFG_UUID, qemu_uuid, sizeof(qemu_uuid));
     return fw_cfg_add_file(pc->fw_cfg, "etc/e820", e820, n * sizeof(*e820), false, errp);
 }
 
@@ -150,69 +144,18 @@ bool pc_isa_init(PCMachineState *pc, GError **errp)
     return true;
 }
 
-/* --- firmware
- * ------------------------------------------------------------------------------------------------
- */
-
-static bool load_firmware(PCMachineState *pc, const char *name, GError **errp)
-{
-    int fd = open(name, O_RDONLY | O_CLOEXEC);
-    struct stat st;
-    uint64_t low;
-    bool ok;
-
-    if (fd < 0) {
-        error_setg_errno(errp, errno, "-bios %s cannot be opened", name);
-        return false;
-    }
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= 0 || st.st_size % (64 * KiB) ||
-        st.st_size > FIRMWARE_MAX) {
-        error_setg(errp, "-bios %s: a firmware image is a multiple of 64 KiB, up to 16 MiB", name);
-        close(fd);
-        return false;
-    }
-    ok = memory_region_init_rom(&pc->bios, OBJECT(pc), "pc.bios", st.st_size, errp) &&
-         boot_read(fd, name, memory_region_get_ram_ptr(&pc->bios), 0, st.st_size, errp);
-    close(fd);
-    if (!ok) {
-        return false;
-    }
-    memory_region_add_subregion(&pc->pci_mem, PC_4G - st.st_size, &pc->bios);
-    /* The processor starts at the top of 4 GiB; the end of the image shows up below 1 MiB, too. */
-    low = MIN((uint64_t)st.st_size, (uint64_t)ISA_BIOS_MAX);
-    memory_region_init_alias(&pc->isa_bios, OBJECT(pc), "isa-bios", &pc->bios, st.st_size - low,
-                             low);
-    memory_region_add_subregion_overlap(&pc->pci_mem, 0x100000 - low, &pc->isa_bios, 1);
-    return true;
-}
-
-bool pc_firmware_init(PCMachineState *pc, GError **errp)
-{
-    MachineState *ms = MACHINE(pc);
-
-    if (ms->firmware) {
-        pc->firmware_path = g_strdup(ms->firmware);
-        return load_firmware(pc, ms->firmware, errp);
-    }
-    if (ms->kernel_filename) {
-        return true; /* started directly */
-    }
-    if (access(DEFAULT_FIRMWARE, R_OK) == 0) {
-        pc->firmware_path = g_strdup(DEFAULT_FIRMWARE);
-        return load_firmware(pc, DEFAULT_FIRMWARE, errp);
-    }
-    if (qtest_enabled()) {
-        return true; /* nothing runs: nobody misses it */
-    }
-    error_setg(errp,
-               "no firmware: %s is missing (Debian package seabios); install it, or give -bios "
-               "FILE or -kernel FILE",
-               DEFAULT_FIRMWARE);
-    return false;
-}
-
 /* --- the complete machine
  * ---------------------------------------------------------------------------------------- */
+
+/* Sleep states that firmware may offer: bit 7 says that the type in bits 2:0 is there. */
+static bool export_sleep_states(PCMachineState *pc, GError **errp)
+{
+    uint8_t states[6] = {0x80, 0, 0, SLP_TYP_S3, SLP_TYP_S4, 0x80};
+
+    states[3] |= pc->pm->disable_s3 ? 0 : 0x80;
+    states[4] |= pc->pm->disable_s4 ? 0 : 0x80;
+    return fw_cfg_add_file(pc->fw_cfg, "etc/system-states", states, sizeof(states), false, errp);
+}
 
 static bool export_acpi(PCMachineState *pc, const AcpiTables *t, GError **errp)
 {
@@ -285,60 +228,14 @@ static void direct_start(void *opaque)
     }
 }
 
-/* Firmware that starts kernels itself finds them here. */
-static bool export_kernel(PCMachineState *pc, GError **errp)
-{
-    MachineState *ms = MACHINE(pc);
-    const char *cmdline = ms->kernel_cmdline ? ms->kernel_cmdline : "";
-    g_autofree char *kernel = NULL, *initrd = NULL;
-    gsize size, setup;
-
-    if (!ms->kernel_filename) {
-        return true;
-    }
-    if (!g_file_get_contents(ms->kernel_filename, &kernel, &size, errp)) {
-        return false;
-    }
-    if (!boot_is_bzimage((uint8_t *)kernel, size)) {
-        error_setg(errp, "-kernel %s with -bios: only a bzImage can be handed to firmware",
-                   ms->kernel_filename);
-        return false;
-    }
-    setup = MIN((((uint8_t)kernel[0x1f1] ? (uint8_t)kernel[0x1f1] : 4) + 1) * 512u, size);
-    fw_cfg_add_i32(pc->fw_cfg, FW_CFG_SETUP_ADDR, 0x10000);
-    fw_cfg_add_i32(pc->fw_cfg, FW_CFG_SETUP_SIZE, setup);
-    fw_cfg_add_bytes(pc->fw_cfg, FW_CFG_SETUP_DATA, kernel, setup);
-    fw_cfg_add_i32(pc->fw_cfg, FW_CFG_KERNEL_ADDR, 0x100000);
-    fw_cfg_add_i32(pc->fw_cfg, FW_CFG_KERNEL_SIZE, size - setup);
-    fw_cfg_add_bytes(pc->fw_cfg, FW_CFG_KERNEL_DATA, kernel + setup, size - setup);
-    fw_cfg_add_i32(pc->fw_cfg, FW_CFG_CMDLINE_ADDR, BOOT_CMDLINE);
-    fw_cfg_add_i32(pc->fw_cfg, FW_CFG_CMDLINE_SIZE, strlen(cmdline) + 1);
-    fw_cfg_add_string(pc->fw_cfg, FW_CFG_CMDLINE_DATA, cmdline);
-    if (ms->initrd_filename) {
-        if (!g_file_get_contents(ms->initrd_filename, &initrd, &size, errp)) {
-            return false;
-        }
-        fw_cfg_add_i32(pc->fw_cfg, FW_CFG_INITRD_ADDR,
-                       ALIGN_DOWN(pc->ram_below_4g - MIN(size, pc->ram_below_4g), 4096));
-        fw_cfg_add_i32(pc->fw_cfg, FW_CFG_INITRD_SIZE, size);
-        fw_cfg_add_bytes(pc->fw_cfg, FW_CFG_INITRD_DATA, initrd, size);
-    }
-    return true;
-}
-
 static bool machine_complete(PCMachineState *pc, GError **errp)
 {
     AcpiTables *tables = pc->acpi == ON_OFF_AUTO_OFF ? NULL : acpi_tables_build(pc);
-    g_autofree char *order = NULL;
-    size_t order_size = 0;
     bool ok = !tables || export_acpi(pc, tables, errp);
 
-    order = get_boot_devices_list(&order_size);
-    ok = ok && (!order || fw_cfg_add_file(pc->fw_cfg, "bootorder", order, order_size, false, errp));
+    ok = ok && export_sleep_states(pc, errp) && pc_firmware_export(pc, errp);
     if (ok && MACHINE(pc)->kernel_filename && !pc->firmware_path) {
         ok = plan_direct_start(pc, tables, errp);
-    } else if (ok && pc->firmware_path) {
-        ok = export_kernel(pc, errp);
     }
     acpi_tables_free(tables);
     if (ok && pc->boot) {

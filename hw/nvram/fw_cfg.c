@@ -154,6 +154,18 @@ bool fw_cfg_add_file(FWCfgState *s, const char *name, const void *data, size_t l
     return true;
 }
 
+bool fw_cfg_has_file(FWCfgState *s, const char *name)
+{
+    QEMU_LOCK_GUARD(&s->lock);
+
+    for (unsigned n = 0; n < s->nfiles; n++) {
+        if (!strcmp(s->file[n].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* --- ports
  * -------------------------------------------------------------------------------------------- */
 

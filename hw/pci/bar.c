@@ -2,6 +2,7 @@
 /* Base address registers and the option ROM: registration, sizing, placement. Main loop. */
 #include "hw/pci/pci_bus.h"
 #include "hw/pci/pci_internal.h"
+#include "system/datadir.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -215,15 +216,20 @@ static bool rom_load(PCIDevice *dev, const char *file, int fd, GError **errp)
 bool pci_rom_init(PCIDevice *dev, GError **errp)
 {
     const char *file = dev->romfile ? dev->romfile : PCI_DEVICE_GET_CLASS(dev)->romfile;
+    g_autofree char *path = NULL;
     int fd;
     bool ok;
 
     if (!file || !*file || dev->rom_bar == 0) {
         return true;
     }
-    fd = open(file, O_RDONLY | O_CLOEXEC);
+    path = datadir_find("romfile", file, errp);
+    if (!path) {
+        return false;
+    }
+    fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        error_setg_errno(errp, errno, "romfile=%s cannot be opened", file);
+        error_setg_errno(errp, errno, "romfile=%s cannot be opened", path);
         return false;
     }
     ok = rom_load(dev, file, fd, errp);

@@ -19,6 +19,13 @@ typedef struct SMPConfig {
     unsigned cpus, sockets, dies, cores, threads, max_cpus;
 } SMPConfig;
 
+/* What -boot says. */
+typedef struct MachineBoot {
+    char *order, *once, *splash; /* or NULL */
+    int64_t splash_time, reboot_timeout; /* ms; -1: not given */
+    bool menu, strict, fd_bootchk;
+} MachineBoot;
+
 typedef struct MachineState {
     Object parent_obj;
     char *kernel_filename, *initrd_filename, *kernel_cmdline;
@@ -33,6 +40,7 @@ typedef struct MachineState {
     AccelState *accelerator;
     bool mem_merge, dump_guest_core, usb, graphics, enable_defaults, suppress_vmdesc;
     char *append_rtc;
+    MachineBoot boot;
 } MachineState;
 #define MACHINE(obj) ((MachineState *)(obj))
 

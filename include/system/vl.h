@@ -20,9 +20,10 @@ typedef struct VmConfig {
     const char *qtest, *qtest_log;
     const char *pidfile, *logfile, *log_items;
     const char *name, *uuid;
-    json_object *rtc;
+    json_object *rtc, *boot;
+    GPtrArray *fw_cfgs, *option_roms, *debugcons, *parallels; /* char *, as given */
     bool daemonize, nographic, nodefaults, no_user_config, stopped, no_reboot, no_shutdown,
-        display_given;
+        display_given, no_fd_bootchk;
 } VmConfig;
 
 extern VmConfig vm_config;

@@ -49,6 +49,7 @@ typedef struct PCMachineState {
     ISADevice *rtc;
     uint64_t ram_below_4g, ram_above_4g;
     MemoryRegion ram_low, ram_high, pci_mem, bios, isa_bios, isa_hole, msi;
+    bool booted;         /* the first boot has begun: -boot once= is over */
     char *firmware_path; /* NULL: a kernel is started directly */
     BootPlan *boot;      /* what a direct start loads; NULL with firmware */
 } PCMachineState;

@@ -62,4 +62,6 @@ void fw_cfg_add_string(FWCfgState *s, uint16_t key, const char *text);
 bool fw_cfg_add_file(FWCfgState *s, const char *name, const void *data, size_t len, bool writable,
                      GError **errp);
 
+bool fw_cfg_has_file(FWCfgState *s, const char *name);
+
 #endif
