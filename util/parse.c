@@ -130,9 +130,11 @@ static unsigned edit_distance(const char *a, const char *b)
 
 const char *nearest_name(const char *word, const char *const *candidates)
 {
-    /* A third of the letters may be wrong; a longer name that begins with the word counts as near,
-     * too. */
-    unsigned best = 1 + strlen(word) / 3;
+    /* One letter of a short word may be wrong, more than a third of a long one; a longer name that
+     * begins with the word counts as near, too.  A word of one letter is near only to itself in the
+     * other case. */
+    size_t len = strlen(word);
+    unsigned best = len <= 1 ? 0 : len <= 4 ? 1 : 1 + len / 3;
     const char *found = NULL;
 
     for (; *candidates; candidates++) {

@@ -25,6 +25,7 @@ bool opts_take_uint(json_object *opts, const char *key, uint64_t defval, uint64_
 bool opts_take_size(json_object *opts, const char *key, uint64_t defval, uint64_t *result, GError **errp);
 /* False with errp naming the first key left and the nearest of the known ones (NULL-terminated). */
 bool opts_check_empty(json_object *opts, const char *option, const char *const *known, GError **errp);
-/* The candidate nearest to word (edit distance), or NULL when nothing is near. */
+/* The candidate nearest to word by edit distance without regard to case, or NULL when nothing is near: words of up to four
+ * letters may differ in one, longer ones in a third and one more. */
 const char *nearest_name(const char *word, const char *const *candidates);
 #endif

@@ -21,6 +21,7 @@ import time
 KVM_CREATE_VM = 0xAE01
 LIMIT = 60
 SCALING_CPUS = 16
+SOAK_ROUNDS = 5
 
 LINE = re.compile(r'^(not ok|ok) (\d+) - (.*)$')
 
@@ -205,8 +206,9 @@ def main():
             run_scaling(tap, qemu, image, f'{cpus} vCPUs', ON, cpus)
         run_scaling(tap, qemu, image, '4 vCPUs, an IOThread each', ON + moved_each(4), 4)
     else:
-        for variant, options in VARIANTS[name]:
-            run_variant(tap, qemu, image, variant, options)
+        for again in range(SOAK_ROUNDS if os.environ.get('SOAK', '0') not in ('', '0') else 1):
+            for variant, options in VARIANTS[name]:
+                run_variant(tap, qemu, image, f'{variant}, again {again}' if again else variant, options)
     print(f'1..{tap.n}')
     return 1 if tap.bad else 0
 

@@ -48,4 +48,16 @@ static inline void test_loop_stop(TestLoop *l)
     aio_context_unref(l->ctx);
 }
 
+/* For bottom halves and posts: counts. */
+static inline void test_count(void *opaque)
+{
+    ++*(int *)opaque;
+}
+
+static inline void test_poll_all(AioContext *c)
+{
+    while (aio_poll(c, false)) {
+    }
+}
+
 #endif

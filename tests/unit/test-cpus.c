@@ -6,6 +6,8 @@
 #include "qemu/aio.h"
 #include "system/cpus.h"
 
+#include "../include/soak.h"
+
 #define N 4
 
 typedef struct TestCpu {
@@ -121,7 +123,7 @@ static void test_start(void)
 
 static void test_pause_resume(void)
 {
-    for (int round = 0; round < 20; round++) {
+    for (int round = 0; round < (int)soak(20, 1000); round++) {
         resume_all_vcpus();
         for (int i = 0; i < N; i++) {
             wait_steps(&test_cpus[i]);

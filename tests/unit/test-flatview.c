@@ -14,13 +14,16 @@
 #include "qemu/rcu.h"
 #include "system/memory.h"
 
+#include "../include/soak.h"
+
 #include <sys/eventfd.h>
 
 #define WINDOW 96
 #define MAX_NODES 14
 #define MAX_EVENTS 3
 #define STEPS 3
-#define DEFAULT_ROUNDS 100000
+#define EVERYDAY_ROUNDS 100000
+#define SOAK_ROUNDS 2000000
 
 typedef enum Kind { CONTAINER, IO, RAM, ROM, ALIAS } Kind;
 
@@ -582,7 +585,7 @@ static void random_trees(const void *opaque)
 {
     bool io = opaque != NULL;
     const char *env = g_getenv("ROUNDS");
-    long rounds = env ? atol(env) : DEFAULT_ROUNDS;
+    long rounds = env ? atol(env) : soak(EVERYDAY_ROUNDS, SOAK_ROUNDS);
     rounds = io ? rounds / 5 : rounds - rounds / 5;
     g_autofree MemoryRegion *root = g_new0(MemoryRegion, 1);
     AddressSpace as, second;

@@ -7,12 +7,13 @@
 
 #include "../../system/ioregionfd/ring.h"
 #include "../../system/ioregionfd/waiter.h"
+#include "../include/soak.h"
 
 #define PRODUCERS 4
 
 static int scale(int n)
 {
-    return g_test_slow() ? n * 10 : n;
+    return (int)soak(n, n * 10);
 }
 
 /* --- a home

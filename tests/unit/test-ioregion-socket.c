@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "../../system/ioregionfd/internal.h"
+#include "../include/soak.h"
 #include "qemu/rcu.h"
 
 #define PRODUCERS 4
@@ -15,7 +16,7 @@
 
 static int scale(int n)
 {
-    return g_test_slow() ? n * 10 : n;
+    return (int)soak(n, n * 10);
 }
 
 /* --- a home thread and a device that lives there

@@ -3,6 +3,8 @@
  * names. */
 #include "qapi/keyval.h"
 
+#include "../include/soak.h"
+
 typedef struct Case {
     const char *text, *implied, *want; /* want NULL: refused */
 } Case;
@@ -64,6 +66,98 @@ static void test_keyval(void)
             g_assert_null(strchr(err->message, '\n'));
         }
         json_object_put(obj);
+    }
+}
+
+/* --- random values, written as key=value and read back */
+
+/* A value of the characters that mean something in the syntax, and of some that do not. */
+static char *random_text(void)
+{
+    static const char letters[] = ",=.\\'\"{}[] :0a-_\t";
+    unsigned len = (unsigned)g_test_rand_int_range(0, 9);
+    char *text = g_malloc0(len + 1);
+
+    for (unsigned i = 0; i < len; i++) {
+        text[i] = letters[g_test_rand_int_range(0, sizeof(letters) - 1)];
+    }
+    return text;
+}
+
+static json_object *random_value(unsigned depth)
+{
+    int kind = depth ? g_test_rand_int_range(0, 4) : 0;
+    int n = g_test_rand_int_range(1, 5);
+    json_object *obj;
+
+    if (kind < 2) {
+        g_autofree char *text = random_text();
+
+        return json_object_new_string(text);
+    }
+    obj = kind == 3 ? json_object_new_array() : json_object_new_object();
+    for (int i = 0; i < n; i++) {
+        if (kind == 3) {
+            json_object_array_add(obj, random_value(depth - 1));
+        } else {
+            g_autofree char *key = g_strdup_printf("%c%s%d", "abXY"[g_test_rand_int_range(0, 4)],
+                                                   g_test_rand_bit() ? "-" : "_", i);
+
+            json_object_object_add(obj, key, random_value(depth - 1));
+        }
+    }
+    return obj;
+}
+
+static void print_member(GString *to, const char *key, json_object *value)
+{
+    if (json_object_is_type(value, json_type_object)) {
+        json_object_object_foreach(value, name, member)
+        {
+            g_autofree char *path = g_strdup_printf("%s%s%s", key, *key ? "." : "", name);
+
+            print_member(to, path, member);
+        }
+        return;
+    }
+    if (json_object_is_type(value, json_type_array)) {
+        for (size_t i = json_object_array_length(value); i-- > 0;) { /* any order will do */
+            g_autofree char *path = g_strdup_printf("%s.%zu", key, i);
+
+            print_member(to, path, json_object_array_get_idx(value, i));
+        }
+        return;
+    }
+    g_string_append_printf(to, "%s%s=", to->len ? "," : "", key);
+    for (const char *p = json_object_get_string(value); *p; p++) {
+        g_string_append(to, *p == ',' ? ",," : (char[]){*p, 0});
+    }
+}
+
+static void test_random(void)
+{
+    for (long left = soak(3000, 300000); left; left--) {
+        json_object *value = json_object_new_object(), *back;
+        g_autoptr(GString) text = g_string_new(NULL);
+        g_autoptr(GError) err = NULL;
+        bool is_json = true;
+
+        json_object_object_add(value, "top", random_value(3));
+        json_object_object_add(value, "last", random_value(3));
+        print_member(text, "", value);
+        back = keyval_parse(text->str, NULL, &is_json, &err);
+        g_assert_no_error(err);
+        g_assert_false(is_json);
+        if (!json_object_equal(value, back)) {
+            g_error("%s was read as %s", text->str, json_object_to_json_string(back));
+        }
+        json_object_put(back);
+        /* The same as JSON. */
+        back = keyval_parse(json_object_to_json_string(value), "x", &is_json, &err);
+        g_assert_no_error(err);
+        g_assert_true(is_json && json_object_equal(value, back));
+        json_object_put(back);
+        json_object_put(value);
     }
 }
 
@@ -178,12 +272,25 @@ static void test_nearest(void)
 {
     static const char *const names[] = {"nvme", "pcie-root-port", "isa-serial", "virtio-blk-pci",
                                         NULL};
+    static const char *const short_names[] = {"mon", "m", "D", "drive", NULL};
 
     g_assert_cmpstr(nearest_name("nvem", names), ==, "nvme");
     g_assert_cmpstr(nearest_name("NVME", names), ==, "nvme");
     g_assert_cmpstr(nearest_name("pcie-rootport", names), ==, "pcie-root-port");
     g_assert_cmpstr(nearest_name("virtio-blk", names), ==, "virtio-blk-pci");
     g_assert_null(nearest_name("floppy", names));
+    /* A word of up to four letters may have one wrong, no more. */
+    g_assert_cmpstr(nearest_name("nvm", names), ==, "nvme");
+    g_assert_cmpstr(nearest_name("mvme", names), ==, "nvme");
+    g_assert_null(nearest_name("mvne", names));
+    g_assert_null(nearest_name("foo", short_names));
+    g_assert_null(nearest_name("fg", short_names));
+    g_assert_cmpstr(nearest_name("man", short_names), ==, "mon");
+    g_assert_null(nearest_name("nom", short_names));
+    g_assert_cmpstr(nearest_name("monn", short_names), ==, "mon");
+    g_assert_cmpstr(nearest_name("dirve", short_names), ==, "drive");
+    g_assert_cmpstr(nearest_name("d", short_names), ==, "D");
+    g_assert_null(nearest_name("x", short_names));
     g_assert_null(nearest_name("", names));
 }
 
@@ -191,6 +298,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/keyval/lists", test_keyval);
+    g_test_add_func("/keyval/random", test_random);
     g_test_add_func("/keyval/deep", test_deep);
     g_test_add_func("/keyval/json", test_json_scalars);
     g_test_add_func("/keyval/size", test_size);

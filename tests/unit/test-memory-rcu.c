@@ -10,6 +10,8 @@
 #include "qemu/rcu.h"
 #include "system/memory.h"
 
+#include "../include/soak.h"
+
 #include <sched.h>
 
 #define TYPE_TEST_DEV "test-rcu-device"
@@ -198,7 +200,7 @@ static void test_stress(void)
     QemuThread threads[READERS];
     TestDev *devs[SLOTS] = {NULL};
     GRand *rnd = g_rand_new_with_seed((guint32)g_test_rand_int());
-    int64_t end = g_get_monotonic_time() + (g_test_slow() ? 20 : 2) * G_TIME_SPAN_SECOND;
+    int64_t end = g_get_monotonic_time() + soak(2, 20) * G_TIME_SPAN_SECOND;
     unsigned changes = 0;
 
     memory_region_init(&root, NULL, "root", MEMORY_SIZE_MAX);

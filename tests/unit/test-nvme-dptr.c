@@ -8,6 +8,7 @@
 
 #include "../../hw/nvme/nvme.h"
 #include "../../system/memory-internal.h"
+#include "../include/soak.h"
 
 /* 0 .. 4 MiB low, a second block right behind it, a hole, and 1 MiB from 4 GiB on. */
 #define LOW_SIZE 0x400000u
@@ -202,7 +203,7 @@ static void build_prps(uint64_t len, uint32_t page)
 
 static void test_prp_random(void)
 {
-    for (unsigned round = 0; round < 3000; round++) {
+    for (long left = soak(3000, 100000); left; left--) {
         n->page_bits = 12 + (unsigned)g_rand_int_range(rnd, 0, 3);
         n->page_size = 1u << n->page_bits;
         uint64_t len = (uint64_t)g_rand_int_range(rnd, 1, g_rand_boolean(rnd) ? 40 : 600) * 512;
@@ -213,7 +214,7 @@ static void test_prp_random(void)
         g_assert_cmphex(nvme_map_data(&req, len, g_rand_boolean(rnd)), ==, NVME_SUCCESS);
         check_mapping(len);
         nvme_data_unmap(&req, true);
-        if (round % 16 == 0) {
+        if (left % 16 == 0) {
             check_copy(len);
         }
     }
@@ -291,7 +292,7 @@ static NvmeSglDescriptor sgl(uint64_t addr, uint64_t len, unsigned type)
 
 static void test_sgl_random(void)
 {
-    for (unsigned round = 0; round < 3000; round++) {
+    for (long left = soak(3000, 100000); left; left--) {
         unsigned pieces = (unsigned)g_rand_int_range(rnd, 1, 60);
         uint64_t len = 0, at = LOW_SIZE / 2;
         NvmeSglDescriptor d[60];
@@ -339,7 +340,7 @@ static void test_garbage(void)
 {
     uint64_t *words = (uint64_t *)host_of(0x200000);
 
-    for (unsigned round = 0; round < 20000; round++) {
+    for (long left = soak(20000, 500000); left; left--) {
         for (unsigned i = 0; i < 64; i++) {
             uint64_t w = (uint64_t)g_rand_int(rnd) << 32 | g_rand_int(rnd);
             switch (g_rand_int_range(rnd, 0, 4)) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Clocks and timers: order, changes from other threads, sleeping to a deadline, qtest's manual
  * clock over several homes. */
+#include "../include/soak.h"
 #include "aio-test-util.h"
 
 static AioContext *ctx; /* the main loop's */
@@ -204,7 +205,7 @@ static void *stress_thread(void *opaque)
     Stress *s = opaque;
     GRand *rand = g_rand_new_with_seed(qemu_get_thread_id());
 
-    for (int i = 0; i < 20000; i++) {
+    for (int i = 0; i < (int)soak(20000, 400000); i++) {
         AioTimer *t = s->t[g_rand_int_range(rand, 0, STRESS_TIMERS)];
 
         if (g_rand_int_range(rand, 0, 4)) {
