@@ -37,11 +37,14 @@ extern KVMState *kvm_state;
 typedef struct KVMVcpu {
     CPUState *cpu;
     int fd;
+    int run_fd; /* for KVM_RUN: fd, or the ioregionfd module's */
     struct kvm_run *run;
-    uint32_t in_guest; /* atomic, futex: about to enter, or in, KVM_RUN */
-    bool fresh;        /* has not run since KVM made it: its state is the reset state */
-    bool dead;         /* atomic; must not run until it is reset (triple fault, internal error) */
-    bool io_pending;   /* the last exit's instruction ends in the next KVM_RUN */
+    uint32_t in_guest;   /* atomic, futex: about to enter, or in, KVM_RUN */
+    bool fresh;          /* has not run since KVM made it: its state is the reset state */
+    bool dead;           /* atomic; must not run until it is reset (triple fault, internal error) */
+    bool io_pending;     /* the last exit's instruction ends in the next KVM_RUN */
+    bool access_pending; /* the kernel waits for a home's answer; the next KVM_RUN goes on with that
+                          */
     bool tsc_deadline_armed;
 } KVMVcpu;
 

@@ -14,8 +14,11 @@
 #include "kvm-int.h"
 #include "qemu/log.h"
 #include "qemu/trace.h"
+#include "system/ioregionfd.h"
 #include "system/runstate.h"
 
+#include <linux/ioregion.h>
+#include <linux/kvm-ioregionfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
@@ -201,11 +204,32 @@ static ExitAction triple_fault(KVMVcpu *v)
     return EXIT_DEAD;
 }
 
+/* The kernel could not get an access done by its home.  A read gives what stands in data. */
+static ExitAction failed_access(KVMVcpu *v)
+{
+    struct kvm_ioregion_failure *f = (void *)&v->run->mmio;
+    bool is_write = f->flags & KVM_IOREGION_FAILED_WRITE;
+
+    if (f->reason == KVM_IOREGION_FAIL_STATUS && f->status == IOREGIONFD_STATUS_NO_REGION) {
+        /* It has another home by now: the memory API knows. */
+        address_space_rw(
+            f->flags & KVM_IOREGION_FAILED_PIO ? &address_space_io : &address_space_memory, f->addr,
+            MEMTXATTRS_UNSPECIFIED, &f->data, MIN(f->len, sizeof(f->data)), is_write);
+    } else if (f->reason != KVM_IOREGION_FAIL_CANCELLED && f->reason != KVM_IOREGION_FAIL_STATUS) {
+        warn_report_once("KVM: a %s at 0x%" PRIx64 " failed on its way to the device's home "
+                         "(reason %u)",
+                         is_write ? "write" : "read", (uint64_t)f->addr, f->reason);
+    }
+    return EXIT_COMPLETE_IO;
+}
+
 static ExitAction rare_exit(KVMVcpu *v)
 {
     struct kvm_run *run = v->run;
 
     switch (run->exit_reason) {
+    case KVM_EXIT_IOREGION_FAILURE:
+        return failed_access(v);
     case KVM_EXIT_INTR:
     case KVM_EXIT_NMI:
     case KVM_EXIT_IRQ_WINDOW_OPEN: /* the loop injects */
@@ -320,8 +344,9 @@ static int enter_guest(KVMVcpu *v)
         qemu_futex_wait(&kvm_inhibit, inhibited, -1);
         return -EINTR;
     }
-    r = ioctl(v->fd, KVM_RUN, NULL) < 0 ? -errno : 0;
+    r = ioctl(v->run_fd, KVM_RUN, NULL) < 0 ? -errno : 0;
     leave_guest(v);
+    v->access_pending = r == -EINTR && v->run->exit_reason == KVM_EXIT_IOREGION_PENDING;
     return r;
 }
 
@@ -341,17 +366,35 @@ static void apply(KVMVcpu *v, ExitAction action)
     }
 }
 
+/* The access that the kernel waits for ends now: the next KVM_RUN says how. */
+static void cancel_access(KVMVcpu *v)
+{
+    struct kvm_ioregion_cancel c = {.size = sizeof(c)};
+
+    /* ENOENT: its answer came. */
+    ioctl(v->run_fd, KVM_CANCEL_IOREGION, &c);
+}
+
 /* Before others look at the vCPU's state: lets KVM end the instruction whose access was answered,
- * which may take further accesses (one that crosses a page is two). */
+ * which may take further accesses (one that crosses a page is two).  An access that the kernel
+ * still waits for stays pending, unless the vCPU must get out of it. */
 static void finish_io(KVMVcpu *v)
 {
-    while (v->io_pending) {
+    while (v->io_pending || v->access_pending) {
+        bool unwind = __atomic_load_n(&v->cpu->unwind, __ATOMIC_ACQUIRE);
         int r;
 
+        if (v->access_pending && unwind) {
+            cancel_access(v);
+        }
         __atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_RELAXED);
         r = enter_guest(v);
         if (r == 0) {
             apply(v, handle_exit(v));
+        } else if (v->access_pending) {
+            if (!unwind) {
+                break;
+            }
         } else if (!__atomic_load_n(&kvm_inhibit, __ATOMIC_RELAXED)) {
             v->io_pending = false;
         }
@@ -393,7 +436,9 @@ static void run_loop(KVMVcpu *v)
         __atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
         if (unlikely(wants_attention(cpu))) {
             finish_io(v);
+            cpu->in_access = v->access_pending;
             cpu_process_events(cpu);
+            cpu->in_access = false;
             continue;
         }
         if (unlikely(__atomic_load_n(&v->dead, __ATOMIC_ACQUIRE))) {
@@ -448,11 +493,15 @@ static bool open_vcpu(KVMVcpu *v, GError **errp)
         v->run = NULL;
         return false;
     }
-    return kvm_set_cpuid(v, X86_CPU(cpu)->cpuid, errp);
+    v->run_fd = ioregion_vcpu_file(v->fd, v->run, (size_t)kvm_state->vcpu_mmap_size, errp);
+    return v->run_fd >= 0 && kvm_set_cpuid(v, X86_CPU(cpu)->cpuid, errp);
 }
 
 static void free_vcpu(KVMVcpu *v)
 {
+    if (v->run_fd >= 0 && v->run_fd != v->fd) {
+        close(v->run_fd);
+    }
     if (v->run) {
         munmap(v->run, (size_t)kvm_state->vcpu_mmap_size);
     }
@@ -469,7 +518,7 @@ static bool create_vcpu_thread(CPUState *cpu, GError **errp)
     g_autofree char *name = g_strdup_printf("CPU %d/KVM", cpu->cpu_index);
 
     v->cpu = cpu;
-    v->fd = -1;
+    v->fd = v->run_fd = -1;
     v->fresh = true;
     cpu->accel = v;
     if (!open_vcpu(v, errp) || !qemu_thread_create(&cpu->thread, name, vcpu_thread, v, errp)) {

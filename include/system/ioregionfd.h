@@ -94,6 +94,9 @@ void ioregion_cancel(MemoryRegion *mr);
 /* -accel kvm,ioregionfd=...: probes (by a real registration) and chooses.  False with errp when the host lacks what the user insists on.
  * vm_fd -1: there is no KVM. Main loop, once, after KVM_CREATE_VM and memory_map_init(), before regions have homes. */
 bool ioregion_set_engine_policy(IoRegionPolicy policy, int vm_fd, GError **errp);
+/* The file to call KVM_RUN on for the vCPU with file vcpu_fd, whose kvm_run is mapped at run: the module's (the caller closes it), else vcpu_fd
+ * itself.  -1 with errp.  Main loop, once a vCPU. */
+int ioregion_vcpu_file(int vcpu_fd, void *run, size_t run_size, GError **errp);
 /* "auto", "kvm", "module", "user" to policy; false with errp. */
 bool ioregion_policy_parse(const char *text, IoRegionPolicy *policy, GError **errp);
 
@@ -112,6 +115,7 @@ typedef struct IoRegionInfo {
     uint64_t size;
     uint64_t reads, writes;    /* answered commands that the home carried out */
     uint64_t posted;           /* posted writes that the home carried out */
+    uint64_t exits;            /* of all these, brought by vCPU threads (or other threads of the process), not by the kernel */
     uint64_t waits, spun;      /* accesses that waited for an answer; of these, answered while the waiter still polled */
     uint64_t full_stalls;      /* posted writes that met a full channel and waited */
     uint64_t dma_dropped;      /* peer DMA writes beyond the bound, refused DMA reads */

@@ -27,6 +27,7 @@ struct ioregionfd_resp {
 #define IOREGIONFD_CMD_READ 0u
 #define IOREGIONFD_CMD_WRITE 1u
 #define IOREGIONFD_CMD_SYNC 2u            /* nothing but an answer, once all before it is done */
+#define IOREGIONFD_CMD_NOP 3u             /* in a ring: a command that was taken back before it was read */
 #define IOREGIONFD_SIZE_SHIFT 4
 #define IOREGIONFD_SIZE_MASK (3u << IOREGIONFD_SIZE_SHIFT) /* log2 of the bytes */
 #define IOREGIONFD_RESP (1u << 6)         /* a response is wanted */

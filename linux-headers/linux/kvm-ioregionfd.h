@@ -100,7 +100,7 @@ struct kvm_ioregion_failure {
     __u64 data;    /* in: value written; out: what a read gives (all-ones when KVM fills it in) */
     __u64 user_data;
     __u32 len;     /* 1, 2, 4, 8 */
-    __u32 pad;
+    __u32 status;  /* KVM_IOREGION_FAIL_STATUS: the answer's; else 0 */
 };
 #define KVM_IOREGION_FAIL_PENDING 0u   /* not failed: see KVM_EXIT_IOREGION_PENDING */
 #define KVM_IOREGION_FAIL_CLOSED 1u    /* the last holder of the channel closed it, or the other end is gone */

@@ -41,6 +41,9 @@ static void reply(IoChannel *ch, const struct ioregionfd_cmd *cmd, uint64_t data
     if (source == IO_FROM_RING) {
         /* Taken back meanwhile: nobody waits for it, which is all right. */
         waiter_answer(cmd->id, ch, data, status);
+    } else if (source == IO_FROM_KVM && ch->kring.shared) {
+        io_kernel_ring_reply(
+            &ch->kring, &(struct ioregionfd_resp){.data = data, .id = cmd->id, .status = status});
     } else {
         struct ioregionfd_resp resp = {.data = data, .id = cmd->id, .status = status};
 
@@ -50,13 +53,20 @@ static void reply(IoChannel *ch, const struct ioregionfd_cmd *cmd, uint64_t data
 
 static bool drain_rings(IoChannel *ch, unsigned max);
 
+/* The kernel's channel. */
+static bool drain_kernel(IoChannel *ch, unsigned max)
+{
+    if (ch->kring.shared) {
+        return io_kernel_ring_drain(ch, max);
+    }
+    return ch->kvm_fd >= 0 && io_socket_home_read(ch, IO_FROM_KVM, max);
+}
+
 /* What other producers had put in before an answered command came must be done before it. */
 static void fence(IoChannel *ch, IoSource source)
 {
     if (source == IO_FROM_RING) {
-        if (ch->kvm_fd >= 0) {
-            io_socket_home_read(ch, IO_FROM_KVM, BATCH);
-        }
+        drain_kernel(ch, BATCH);
     } else if (ch->ring.slots) {
         drain_rings(ch, BATCH);
     }
@@ -94,6 +104,9 @@ void io_channel_execute(IoChannel *ch, const struct ioregionfd_cmd *cmd, uint32_
         reply(ch, cmd, UINT64_MAX, r ? IOREGIONFD_STATUS_ERROR : IOREGIONFD_STATUS_NO_REGION,
               source);
         return;
+    }
+    if (source == IO_FROM_KVM) {
+        io_count(&r->in_kernel);
     }
     ch->in_callback = true;
     if (op == IOREGIONFD_CMD_READ) {
@@ -136,14 +149,10 @@ static bool drain_rings(IoChannel *ch, unsigned max)
 
 static bool channel_poll(void *opaque)
 {
-    return drain_rings(opaque, BATCH);
-}
-
-static bool channel_sleep(void *opaque)
-{
     IoChannel *ch = opaque;
+    bool found = ch->kring.shared && io_kernel_ring_drain(ch, BATCH);
 
-    return io_ring_sleep(&ch->asleep, &ch->dma, ch->ring.slots ? &ch->ring : NULL);
+    return drain_rings(ch, BATCH) || found;
 }
 
 static void channel_wake(void *opaque)
@@ -151,6 +160,23 @@ static void channel_wake(void *opaque)
     IoChannel *ch = opaque;
 
     __atomic_store_n(&ch->asleep, 0, __ATOMIC_RELAXED);
+    if (ch->kring.shared) {
+        io_kernel_ring_awake(&ch->kring);
+    }
+}
+
+static bool channel_sleep(void *opaque)
+{
+    IoChannel *ch = opaque;
+
+    if (ch->kring.shared && io_kernel_ring_sleep(&ch->kring)) {
+        return true;
+    }
+    if (io_ring_sleep(&ch->asleep, &ch->dma, ch->ring.slots ? &ch->ring : NULL)) {
+        channel_wake(ch);
+        return true;
+    }
+    return false;
 }
 
 static const AioPollOps channel_poll_ops = {
@@ -166,7 +192,7 @@ static void home_fd_readable(void *opaque)
 
 static void kvm_fd_readable(void *opaque)
 {
-    io_socket_home_read(opaque, IO_FROM_KVM, BATCH);
+    drain_kernel(opaque, BATCH);
 }
 
 /* --- draining
@@ -193,9 +219,7 @@ static void drain_at_home(void *opaque)
     if (ch->home_fd >= 0) {
         io_socket_home_read(ch, IO_FROM_SOCKET, 4096);
     }
-    if (ch->kvm_fd >= 0) {
-        io_socket_home_read(ch, IO_FROM_KVM, 4096);
-    }
+    drain_kernel(ch, ch->kring.shared ? ch->kring.mask + 1 : 4096);
     if (call->fn) {
         call->fn(call->opaque);
     }
@@ -247,7 +271,8 @@ void ioregion_flush_all(void)
     assert_main_loop();
     for (IoChannel *ch = channels; ch; ch = ch->next) {
         /* A ring that was carried out to its end needs no call to its home. */
-        if (ch->ring.slots && ch->kvm_fd < 0 &&
+        if (ch->ring.slots &&
+            (ch->kring.shared ? io_kernel_ring_idle(&ch->kring) : ch->kvm_fd < 0) &&
             io_ring_tail(&ch->dma) == __atomic_load_n(&ch->dma.head, __ATOMIC_ACQUIRE) &&
             io_ring_tail(&ch->ring) == __atomic_load_n(&ch->done, __ATOMIC_ACQUIRE)) {
             continue;
@@ -295,6 +320,7 @@ static void channel_release(void *opaque)
     if (ch->home_fd >= 0) {
         close(ch->home_fd);
     }
+    io_kernel_ring_unmap(&ch->kring);
     if (ch->kvm_fd >= 0) {
         close(ch->kvm_fd);
     }
@@ -425,6 +451,7 @@ void io_channel_put(IoChannel *ch)
 typedef struct SetKvmFd {
     IoChannel *ch;
     int fd;
+    const IoKernelRing *ring;
 } SetKvmFd;
 
 static void set_kvm_fd_at_home(void *opaque)
@@ -436,12 +463,15 @@ static void set_kvm_fd_at_home(void *opaque)
         aio_set_fd_handler(ch->ctx, ch->kvm_fd, NULL, NULL, NULL);
     }
     ch->kvm_fd = set->fd;
+    if (set->ring) {
+        ch->kring = *set->ring;
+    }
     if (ch->kvm_fd >= 0) {
         aio_set_fd_handler(ch->ctx, ch->kvm_fd, kvm_fd_readable, NULL, ch);
     }
 }
 
-void io_channel_set_kvm_fd(IoChannel *ch, int fd)
+void io_channel_set_kvm_fd(IoChannel *ch, int fd, const IoKernelRing *ring)
 {
-    aio_call(ch->ctx, set_kvm_fd_at_home, &(SetKvmFd){ch, fd});
+    aio_call(ch->ctx, set_kvm_fd_at_home, &(SetKvmFd){ch, fd, ring});
 }

@@ -17,6 +17,18 @@ typedef struct IoChannel IoChannel;
 /* --- channels: channel.c, socket.c
  * ---------------------------------------------------------------------------------- */
 
+/* A channel of the kernel's that is mapped here; the home's, but for what is said otherwise. */
+typedef struct IoKernelRing {
+    struct ioregionfd_ring *shared; /* NULL: none; main loop sets it while the home does not look */
+    const struct ioregionfd_cmd *cmds;
+    struct ioregionfd_resp *resps;
+    size_t size;
+    uint32_t mask, answered;
+    uint32_t head; /* commands taken */
+    uint32_t done; /* commands carried out; atomic */
+    int fd;
+} IoKernelRing;
+
 /* How posted and answered commands get from their producers to one home, and answers back. */
 struct IoChannel {
     IoRing ring; /* transport ring: guests' commands; else no slots */
@@ -35,6 +47,7 @@ struct IoChannel {
     int home_fd; /* socket inside this process: the home's end, -1 */
     int kvm_fd;  /* KVM's end of its own channel, -1; main loop sets it while the home does not look
                   */
+    IoKernelRing kring; /* its ring, if it is one that is mapped */
     /* Socket: who reads answers, index + 1 of a waiter, 0: nobody; atomic. */
     uint32_t leader __attribute__((aligned(QEMU_CACHELINE)));
     bool dead;                          /* atomic: the other end is gone */
@@ -84,8 +97,9 @@ static inline void io_channel_use(IoChannel *ch)
 void io_channel_unuse(IoChannel *ch);
 /* Runs fn at home after everything that lies in the channel has been carried out. */
 void io_channel_drain(IoChannel *ch, AioFn *fn, void *opaque);
-/* KVM's channel to this home: the home reads fd from now on (-1: no more). Main loop. */
-void io_channel_set_kvm_fd(IoChannel *ch, int fd);
+/* KVM's channel to this home: the home reads fd, or empties ring if it is not NULL, from now on.
+ * Main loop. */
+void io_channel_set_kvm_fd(IoChannel *ch, int fd, const IoKernelRing *ring);
 /* The number of waiters that rings are made for. */
 extern unsigned io_channel_max_waiters;
 
@@ -121,6 +135,25 @@ void io_socket_home_reply(IoChannel *ch, IoSource source, const struct ioregionf
 /* Reports once that the other end is gone. */
 void io_socket_set_dead(IoChannel *ch, int err);
 
+/* --- kernel-ring.c */
+
+/* Maps the ring of fd; false with errno. */
+bool io_kernel_ring_map(IoKernelRing *k, int fd);
+void io_kernel_ring_unmap(IoKernelRing *k);
+/* True if all that was put in has been carried out. Any thread. */
+bool io_kernel_ring_idle(const IoKernelRing *k);
+/* The home is about to sleep; true if it must not. And: it is awake. */
+bool io_kernel_ring_sleep(IoKernelRing *k);
+void io_kernel_ring_awake(IoKernelRing *k);
+void io_kernel_ring_reply(IoKernelRing *k, const struct ioregionfd_resp *resp);
+/* Carries out at most max commands; their number. */
+unsigned io_kernel_ring_drain(IoChannel *ch, unsigned max);
+
+/* --- kvm.c */
+
+/* Which engine in the kernel serves this process; USER: none. */
+IoRegionEngine io_kernel_engine(void);
+
 /* --- regions: region.c
  * ------------------------------------------------------------------------------------------------
  */
@@ -135,6 +168,7 @@ struct IoRegion {
     /* Written by the home, read relaxed. */
     uint64_t reads __attribute__((aligned(QEMU_CACHELINE)));
     uint64_t writes, posted_writes;
+    uint64_t in_kernel; /* of all these, brought by the kernel */
     /* Written by waiters, relaxed. */
     uint64_t latency[IOREGION_LATENCY_BUCKETS] __attribute__((aligned(QEMU_CACHELINE)));
     uint64_t spun, full_stalls, dma_dropped, timeouts, cancelled;

@@ -62,6 +62,7 @@ static void add_region(const IoRegionInfo *r, void *opaque)
     info->reads = r->reads;
     info->writes = r->writes;
     info->posted = r->posted;
+    info->exits = r->exits;
     info->waits = r->waits;
     info->polled = r->spun;
     info->stalls = r->full_stalls;

@@ -13,7 +13,7 @@ IoRegionEngine ioregion_engine(const IoRegion *r)
 {
     return __atomic_load_n(&r->kvm_sections, __ATOMIC_RELAXED) &&
                    !__atomic_load_n(&r->kvm_failed, __ATOMIC_RELAXED)
-               ? IOREGION_ENGINE_KVM
+               ? io_kernel_engine()
                : IOREGION_ENGINE_USER;
 }
 
@@ -43,6 +43,16 @@ void ioregion_describe(const MemoryRegion *mr, GString *out)
                            transport_name(r->channel->transport), r->posted ? ", posted" : "");
 }
 
+/* The home counts where it comes from before what it is: in between, the difference is one short.
+ */
+static uint64_t count_exits(const IoRegion *r)
+{
+    uint64_t all = io_counter(&r->reads) + io_counter(&r->writes) + io_counter(&r->posted_writes);
+    uint64_t in_kernel = io_counter(&r->in_kernel);
+
+    return all > in_kernel ? all - in_kernel : 0;
+}
+
 static IoRegionInfo region_info(IoRegion *r)
 {
     const IoChannel *ch = r->channel;
@@ -60,6 +70,7 @@ static IoRegionInfo region_info(IoRegion *r)
         .reads = io_counter(&r->reads),
         .writes = io_counter(&r->writes),
         .posted = io_counter(&r->posted_writes),
+        .exits = count_exits(r),
         .spun = io_counter(&r->spun),
         .full_stalls = io_counter(&r->full_stalls),
         .dma_dropped = io_counter(&r->dma_dropped),
@@ -138,11 +149,11 @@ static void print_region(const IoRegionInfo *r, void *opaque)
     g_string_append_printf(
         opaque,
         "  %s%s%s (%s, 0x%" PRIx64 " bytes): engine %s via %s\n"
-        "    reads %" PRIu64 " writes %" PRIu64 " posted %" PRIu64 " waits %" PRIu64
-        " (polled %" PRIu64 ", about %" PRIu64 " ns) stalls %" PRIu64 "\n",
+        "    reads %" PRIu64 " writes %" PRIu64 " posted %" PRIu64 " exits %" PRIu64
+        " waits %" PRIu64 " (polled %" PRIu64 ", about %" PRIu64 " ns) stalls %" PRIu64 "\n",
         r->owner ? r->owner : "", r->owner ? ": " : "", r->name, r->pio ? "ports" : "memory",
         r->size, ioregion_engine_name(r->engine), r->channel, r->reads, r->writes, r->posted,
-        r->waits, r->spun, median_ns(r), r->full_stalls);
+        r->exits, r->waits, r->spun, median_ns(r), r->full_stalls);
     if (r->timeouts || r->cancelled || r->dma_dropped) {
         g_string_append_printf(
             opaque, "    time-outs %" PRIu64 " cancelled %" PRIu64 " DMA dropped %" PRIu64 "\n",

@@ -34,6 +34,7 @@ class Lab:
         self.slow = 6 if options.slow else 1
         self.vmlinuz = next((options.lab / 'kernel').glob('boot/vmlinuz-*'))
         self.peer = options.peer
+        self.engine = options.engine
 
     def limit(self, seconds):
         """Seconds on hardware; an emulated machine gets more."""
@@ -43,7 +44,8 @@ class Lab:
         append = f'{images.GUEST_APPEND} lab.job={job}'
         if arguments:
             append += ' lab.args=' + ','.join(str(argument) for argument in arguments)
-        return ['-machine', 'q35', '-accel', 'kvm', '-cpu', 'host', '-smp', str(cpus), '-m', str(memory), '-nodefaults',
+        accel = f'kvm,ioregionfd={self.engine}' if self.engine else 'kvm'
+        return ['-machine', 'q35', '-accel', accel, '-cpu', 'host', '-smp', str(cpus), '-m', str(memory), '-nodefaults',
                 '-kernel', str(self.vmlinuz), '-initrd', str(self.lab / 'guest.cpio'), '-append', append]
 
     def disk(self, image, iothreads=1, more=''):
@@ -98,6 +100,8 @@ def boot_and_mount(lab, folder):
             regions = served[0]['regions']
             if not sum(region['posted'] for region in regions) or not sum(region['writes'] for region in regions):
                 raise VmError(f'the disk worked, but not through ioregionfd: {regions}')
+            if lab.engine in ('kvm', 'module') and any(region['posted-writes'] and region['posted'] and region['exits'] for region in regions):
+                raise VmError(f'doorbells were carried by vCPU threads: {regions}')
         vm.qmp.execute('quit')
         off(vm, lab.limit(10))
     wrong = images.fsck(image)
@@ -185,6 +189,7 @@ def main():
     parser.add_argument('--soak', action='store_true')
     parser.add_argument('--slow', action='store_true', help='this machine is emulated')
     parser.add_argument('--peer', action='store_true', help='the emulator is not ours: plain nvme device')
+    parser.add_argument('--engine', help='kvm, module or user: -accel kvm,ioregionfd=')
     parser.add_argument('cases', nargs='*')
     options = parser.parse_args()
     lab = Lab(options)

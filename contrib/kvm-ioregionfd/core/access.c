@@ -208,7 +208,7 @@ int ior_access_begin(struct ior_access *a, struct ior_domain *dom, enum ior_bus 
     if (WARN_ON_ONCE(a->state != IOR_IDLE)) {
         return -ENOENT;
     }
-    a->reason = 0;
+    a->reason = a->status = 0;
     a->data = is_write ? value & ior_mask(len) : ior_mask(len);
     a->addr = addr;
     a->len = len;
@@ -443,4 +443,5 @@ void ior_access_describe(const struct ior_access *a, u32 reason, struct kvm_iore
     f->data = a->data;
     f->user_data = a->user_data;
     f->len = a->len;
+    f->status = reason == KVM_IOREGION_FAIL_STATUS ? a->status : 0;
 }

@@ -79,11 +79,10 @@ static int alloc_ring(struct ior_channel *ch)
     return 0;
 }
 
-static int alloc_queue(struct ior_channel *ch)
+static int alloc_slots(struct ior_channel *ch)
 {
     ch->slots = kvcalloc(ch->capacity, sizeof(*ch->slots), GFP_KERNEL_ACCOUNT);
-    ch->serials = kvcalloc(ch->capacity, sizeof(*ch->serials), GFP_KERNEL_ACCOUNT);
-    return ch->slots && ch->serials ? 0 : -ENOMEM;
+    return ch->slots ? 0 : -ENOMEM;
 }
 
 struct ior_channel *ior_channel_new(enum ior_kind kind, u32 posted, u32 answered)
@@ -107,8 +106,10 @@ struct ior_channel *ior_channel_new(enum ior_kind kind, u32 posted, u32 answered
     mutex_init(&ch->read_mutex);
     INIT_WORK(&ch->free_work, free_channel_work);
     ch->waiters = kcalloc(answered, sizeof(*ch->waiters), GFP_KERNEL_ACCOUNT);
+    ch->serials = kvcalloc(ch->capacity, sizeof(*ch->serials), GFP_KERNEL_ACCOUNT);
     ch->busy = bitmap_zalloc(answered, GFP_KERNEL_ACCOUNT);
-    if (!ch->waiters || !ch->busy || (kind == IOR_RING ? alloc_ring(ch) : alloc_queue(ch))) {
+    if (!ch->waiters || !ch->busy || !ch->serials ||
+        (kind == IOR_RING ? alloc_ring(ch) : alloc_slots(ch))) {
         ch->kind = kind == IOR_PAIR ? IOR_FILE : kind; /* there are no files yet */
         free_channel(ch);
         return ERR_PTR(-ENOMEM);
@@ -176,10 +177,9 @@ static void push(struct ior_channel *ch, const struct ioregionfd_cmd *cmd, u64 s
 
     ch->slots[slot] = *cmd;
     ch->tail++;
+    ch->serials[slot] = serial;
     if (ch->kind == IOR_RING) {
         smp_store_release(&ch->ring->tail, ch->tail);
-    } else {
-        ch->serials[slot] = serial;
     }
     ch->need_kick = true;
 }
@@ -257,7 +257,7 @@ void ior_channel_push_answered(struct ior_channel *ch, struct ior_access *a)
 /* Commands that were taken back leave the queue once nothing stands before them. */
 static void trim(struct ior_channel *ch)
 {
-    if (ch->reading) {
+    if (ch->reading || ch->kind == IOR_RING) {
         return;
     }
     while (ch->head != ch->tail && ch->slots[ch->head & (ch->capacity - 1)].info == IOR_SLOT_GONE) {
@@ -265,18 +265,16 @@ static void trim(struct ior_channel *ch)
     }
 }
 
-/* Takes back what lies unread: all of a target, or one command. */
+/* Takes back what lies unread: all of a target, or one command. In a ring the home may be reading
+ * it just now: then it was read. */
 static void withdraw(struct ior_channel *ch, u64 serial, u32 id)
 {
-    if (ch->kind == IOR_RING) {
-        return;
-    }
-    for (u32 i = ch->head; i != ch->tail; i++) {
+    for (u32 n = used(ch), i = ch->tail - n; n--; i++) {
         u32 slot = i & (ch->capacity - 1);
         struct ioregionfd_cmd *cmd = &ch->slots[slot];
 
-        if (id ? cmd->id == id : ch->serials[slot] == serial) {
-            cmd->info = IOR_SLOT_GONE;
+        if (id ? READ_ONCE(cmd->id) == id : ch->serials[slot] == serial) {
+            WRITE_ONCE(cmd->info, ch->kind == IOR_RING ? IOREGIONFD_CMD_NOP : IOR_SLOT_GONE);
         }
     }
     trim(ch);
@@ -364,6 +362,7 @@ void ior_channel_end(struct ior_channel *ch, struct ior_access *a, u32 reason, u
 static void answered(struct ior_channel *ch, struct ior_access *a,
                      const struct ioregionfd_resp *resp)
 {
+    a->status = resp->status;
     if (resp->pad[0] || resp->pad[1]) {
         ior_channel_end(ch, a, KVM_IOREGION_FAIL_PROTOCOL, ~0ull);
     } else if (resp->status == IOREGIONFD_STATUS_OK) {

@@ -94,6 +94,7 @@ enum ior_state { IOR_IDLE, IOR_STARVED, IOR_SENT, IOR_ENDED };
  * the front end only after ior_access_wait() gave 0. */
 struct ior_access {
     /* outcome */
+    u32 status; /* KVM_IOREGION_FAIL_STATUS: the answer's */
     u32 reason; /* 0: done; else KVM_IOREGION_FAIL_* */
     u64 data;   /* a read's value: the answer's low len bytes, else all-ones; a write's value */
     /* as begun; constant until the next */

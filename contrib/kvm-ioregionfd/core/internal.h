@@ -50,7 +50,7 @@ struct ior_channel {
     bool reading;   /* somebody copies commands from head on: it must not move */
     bool need_kick; /* something was put in: to be done once the lock is free */
     struct ioregionfd_cmd *slots;
-    u64 *serials; /* slot -> target's serial; not RING */
+    u64 *serials; /* slot -> target's serial */
     struct ior_access **waiters;
     unsigned long *busy; /* bit map of waiters */
     u32 generation;
