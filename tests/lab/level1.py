@@ -17,7 +17,7 @@ from kernel import LabError
 PEER = 'qemu-system-x86_64'
 # Level 1 says this every few seconds on its second serial port, as long as it runs at all
 ALIVE = 'level 1: alive'
-SILENCE = 240   # seconds of this machine without it: level 1 stands still
+SILENCE = 300   # seconds of this machine without it: level 1 stands still
 # What a kernel says when something is wrong with it
 TROUBLE = re.compile(r'WARNING: |BUG: |Oops: |kernel BUG at|rcu: INFO|INFO: task .* blocked|soft lockup|Kernel panic')
 KVM_GET_API_VERSION = 0xAE00
