@@ -11,6 +11,7 @@
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -25,6 +26,7 @@ struct run_vcpu {
     struct ior_domain *dom;
     struct kvm_run __user *run;
     u64 run_size;
+    const void *mm; /* of who attached it: run is an address there. Compared only */
     struct mutex lock; /* all below but access's own part; held by who runs */
     struct ior_access access;
     /* the exit that is being carried out */
@@ -270,6 +272,10 @@ static long vcpu_run(struct run_vcpu *v)
     long r;
     int err;
 
+    /* As KVM does, and before the lock: another process must not wait for this one's vCPU. */
+    if (v->mm != current->mm) {
+        return -EIO;
+    }
     if (mutex_lock_killable(&v->lock)) {
         return -EINTR;
     }
@@ -359,6 +365,7 @@ long vcpu_ioctl_attach(struct ior_domain *dom, void __user *arg)
     v->dom = ior_domain_get(dom);
     v->run = u64_to_user_ptr(a.run);
     v->run_size = a.run_size;
+    v->mm = current->mm;
     mutex_init(&v->lock);
     ior_access_init(&v->access);
     fd = anon_inode_getfd("ioregionfd-vcpu", &vcpu_ops, v, O_RDWR | O_CLOEXEC);

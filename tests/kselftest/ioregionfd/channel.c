@@ -2,7 +2,6 @@
 /*
  * Channels of each kind, as a device sees them. Nothing here trusts the kernel half more than a device would.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>

@@ -2,7 +2,6 @@
 /*
  * Runs each test in a child, reads its verdict from a pipe, and prints TAP.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>

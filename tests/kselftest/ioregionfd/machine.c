@@ -2,10 +2,10 @@
 /*
  * The machine: one slot of RAM, long mode from the start, no interrupt controller, so that a halt comes to user space.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -129,6 +129,15 @@ static void give_cpuid(struct machine *m, struct vcpu *v)
     if (ioctl(v->fd, KVM_SET_CPUID2, cpuid) < 0)
         FAIL("KVM_SET_CPUID2: %s", strerror(errno));
     free(cpuid);
+}
+
+void machine_keep(void)
+{
+    int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC), vm = ioctl(kvm, KVM_CREATE_VM, 0);
+
+    /* With a vCPU; the tests' vCPUs have no local APIC either. */
+    if (ioctl(vm, KVM_CREATE_VCPU, 0) < 0)
+        fprintf(stderr, "/dev/kvm: %s\n", strerror(errno));
 }
 
 struct machine *machine_new(unsigned vcpus)

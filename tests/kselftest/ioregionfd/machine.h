@@ -54,6 +54,12 @@ struct machine {
     struct vcpu vcpu[MAX_VCPUS];
 };
 
+/*
+ * Keeps a machine for as long as this process lives. KVM patches the kernel's code when the first machine comes and when the last
+ * one goes; doing that hundreds of times is no subject of these tests, and emulators of several CPUs do not all survive it.
+ */
+void machine_keep(void);
+
 /* Makes a machine; fails or skips the test when it cannot. */
 struct machine *machine_new(unsigned vcpus);
 /* Closes all of its files, VM first when vm_first. Threads must have ended. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine.h"
 #include "tests.h"
 
 static const struct test *const tables[] = {abi_tests, access_tests, order_tests, wait_tests, life_tests,
@@ -77,5 +78,7 @@ int main(int argc, char **argv)
             return c == 'h' ? 0 : 2;
         }
     }
+    if (!list)
+        machine_keep();
     return run_tests(tables, argv + optind, list);
 }

@@ -2,7 +2,6 @@
 /*
  * What is particular to each kind of channel: the file's read, write and poll, the ring's sleep and wake, pairs of foreign files.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
@@ -273,8 +272,8 @@ static void ring_mmap(void)
     r.resps[0].id = 5;
     munmap((char *)r.ring + 4096, r.map_size - 4096);
     ring_map(&r, plain);
-    EQUAL(r.posted, KVM_IOREGIONFD_POSTED_MAX);
-    EQUAL(r.answered, KVM_IOREGIONFD_ANSWERED_MAX);
+    CHECK(r.posted >= KVM_IOREGIONFD_POSTED_MAX && r.answered >= KVM_IOREGIONFD_ANSWERED_MAX);
+    EQUAL(r.posted + r.answered, r.capacity);
     ring_unmap(&r);
     plain = channel_create(m, &create);
     CHECK(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, plain, 0) == MAP_FAILED);

@@ -2,7 +2,6 @@
 /*
  * Things that go while an access is in flight: regions, channels, vCPUs, the VM, processes; and files in other processes.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -2,7 +2,6 @@
 /*
  * What only the module has: attaching to KVM's files, and a kvm_run page that another thread may write at any time.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -2,7 +2,6 @@
 /*
  * Posted writes that leave their newest value in memory: the SHADOW channel, and ioeventfd with post-write.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -311,7 +310,7 @@ static void post_write_einval(void)
     EQUAL(assign(m, &bad, 0), -EINVAL);
     bad = post_write(m, GUEST_MMIO, 4, (void *)0x8000000000000000);
     EQUAL(assign(m, &bad, 0), -EINVAL);
-    bad = post_write(m, GUEST_MMIO, 4, (void *)(0x7ffffffff000 - 2));
+    bad = post_write(m, GUEST_MMIO, 4, (void *)(0x00fffffffffff000 - 2));
     EQUAL(assign(m, &bad, 0), -EINVAL);
     bad = post_write(m, GUEST_MMIO, 3, page);
     EQUAL(assign(m, &bad, 0), -EINVAL);

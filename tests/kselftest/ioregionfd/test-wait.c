@@ -2,7 +2,6 @@
 /*
  * How a vCPU waits and how a wait ends: signals, immediate_exit, cancel, failures; and what may happen meanwhile.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
