@@ -271,7 +271,13 @@ int kvm_ioregion_go_on(struct kvm_vcpu *vcpu)
 	struct kvm_ioregion_vm *vm = kvm_ioregion_vm(vcpu->kvm);
 	struct kvm_ioregion_vcpu *v = vm ? xa_load(&vm->vcpus, vcpu->vcpu_idx) : NULL;
 
+	int r;
+
 	if (!v || (v->phase != KVM_IOREGION_WAITING && v->phase != KVM_IOREGION_FAILED))
 		return 1;
-	return take(vcpu, vm, v, v->pio);
+	r = take(vcpu, vm, v, v->pio);
+	/* KVM_RUN sets no reason when it returns at once: what was pending is not any more. */
+	if (r == COMPLETE && vcpu->run->exit_reason == KVM_EXIT_IOREGION_PENDING)
+		vcpu->run->exit_reason = KVM_EXIT_INTR;
+	return r;
 }

@@ -34,23 +34,28 @@ static void no_channel(int got, const char *what)
     FAIL("%s: %s", what, strerror(got < 0 ? -got : errno));
 }
 
-static struct channel *new_socket(struct channel *c)
+/* posted: the smallest buffer that the kernel gives is the bound then. */
+static struct channel *new_socket(struct channel *c, unsigned posted)
 {
-    int pair[2];
+    int pair[2], smallest = 1;
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         no_channel(0, "socketpair");
+    if (posted && setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &smallest, sizeof(smallest)) < 0)
+        no_channel(0, "SO_SNDBUF");
     c->fd = pair[0];
     c->rx = c->tx = pair[1];
     return c;
 }
 
-static struct channel *new_pipes(struct channel *c)
+static struct channel *new_pipes(struct channel *c, unsigned posted)
 {
     int commands[2], responses[2];
 
     if (pipe2(commands, O_CLOEXEC) < 0 || pipe2(responses, O_CLOEXEC) < 0)
         no_channel(0, "pipe2");
+    if (posted && fcntl(commands[1], F_SETPIPE_SZ, 4096) < 0)
+        no_channel(0, "F_SETPIPE_SZ");
     c->fd = commands[1];
     c->rx = commands[0];
     c->resp_fd = responses[0];
@@ -100,9 +105,9 @@ struct channel *channel_new_kind(struct machine *m, enum channel_kind kind, unsi
     c->fd = c->resp_fd = c->rx = c->tx = c->kick = -1;
     switch (kind) {
     case CH_SOCKET:
-        return new_socket(c);
+        return new_socket(c, posted);
     case CH_PIPE:
-        return new_pipes(c);
+        return new_pipes(c, posted);
     case CH_FILE:
     case CH_URING:
         return new_file(m, c, posted);

@@ -2,6 +2,7 @@
 /*
  * What is particular to each kind of channel: the file's read, write and poll, the ring's sleep and wake, pairs of foreign files.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
@@ -173,19 +174,23 @@ static void file_late_answer(void)
 /* How many io_uring worker threads this process has. */
 static unsigned workers(void)
 {
-    char path[64], name[32];
+    DIR *tasks = opendir("/proc/self/task");
+    struct dirent *entry;
     unsigned count = 0;
 
-    for (int tid = getpid(); tid < getpid() + 200; tid++) {
+    CHECK(tasks);
+    while ((entry = readdir(tasks))) {
+        char path[300], name[32];
         FILE *f;
 
-        snprintf(path, sizeof(path), "/proc/self/task/%d/comm", tid);
+        snprintf(path, sizeof(path), "/proc/self/task/%s/comm", entry->d_name);
         f = fopen(path, "r");
         if (f && fgets(name, sizeof(name), f))
             count += !strncmp(name, "iou-wrk", 7);
         if (f)
             fclose(f);
     }
+    closedir(tasks);
     return count;
 }
 
