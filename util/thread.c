@@ -168,6 +168,11 @@ void qemu_event_set(QemuEvent *e)
     }
 }
 
+bool qemu_event_is_set(const QemuEvent *e)
+{
+    return __atomic_load_n(&e->value, __ATOMIC_ACQUIRE) == EV_SET;
+}
+
 void qemu_event_reset(QemuEvent *e)
 {
     uint32_t set = EV_SET;

@@ -265,7 +265,7 @@ static void nvme_stop(NvmeCtrl *n)
 
     qemu_event_init(&c.done, false);
     aio_call(n->home, stop_at_home, &c);
-    while (!__atomic_load_n(&c.done.value, __ATOMIC_ACQUIRE)) {
+    while (!qemu_event_is_set(&c.done)) {
         if (main_home) {
             aio_poll(aio_get_main(), true);
         } else {

@@ -79,6 +79,8 @@ typedef struct QemuEvent {
 void qemu_event_init(QemuEvent *e, bool set);
 void qemu_event_set(QemuEvent *e);
 void qemu_event_reset(QemuEvent *e);
+/* True if it is set: for those who poll.  (The word itself also says whether someone waits.) */
+bool qemu_event_is_set(const QemuEvent *e);
 void qemu_event_wait(QemuEvent *e);
 /* ns < 0: no limit.  Returns true if the event is set; false on time-out or when a signal came. */
 bool qemu_event_timedwait(QemuEvent *e, int64_t ns);
