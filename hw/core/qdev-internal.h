@@ -7,7 +7,6 @@
 
 /* --- qdev.c --- */
 extern bool qdev_hotplug; /* the machine is complete: new devices are hot-plugged */
-void qdev_unrealize(DeviceState *dev);
 
 /* --- bus.c --- */
 /* Puts dev on bus, checks included; false with errp. */

@@ -10,10 +10,14 @@
 
 uint32_t pci_config_read(PCIDevice *dev, uint32_t addr, unsigned len)
 {
+    PCIDeviceClass *pc = PCI_DEVICE_GET_CLASS(dev);
     uint32_t val = 0;
 
     if (addr + len > dev->config_size) {
         return UINT32_MAX >> (32 - 8 * len);
+    }
+    if (unlikely(pc->config_read) && pc->config_read(dev, addr, len, &val)) {
+        return val;
     }
     if (IS_ALIGNED(addr, len)) {
         switch (len) {

@@ -101,6 +101,9 @@ DeviceState *qdev_new(const char *typename);
 bool qdev_realize(DeviceState *dev, BusState *bus, GError **errp);
 /* qdev_realize(), then drops the caller's reference, on failure too. */
 bool qdev_realize_and_unref(DeviceState *dev, BusState *bus, GError **errp);
+/* Undoes qdev_realize() but for bus and tree, devices on dev's buses first; for a parent whose own realize fails after its part's
+ * succeeded. */
+void qdev_unrealize(DeviceState *dev);
 /* The end of an unplug: unrealize, leave bus and tree, DEVICE_DELETED event. */
 void qdev_unplug_complete(DeviceState *dev);
 

@@ -82,6 +82,9 @@ typedef struct PCIDeviceClass {
      * registers of capabilities and whatever pci_config_mark_home() names: there it may wait for a device home.  Never under
      * config_lock. */
     void (*config_changed)(PCIDevice *dev, uint32_t addr, int len);
+    /* Asked before the bytes are read; true: *val (of len bytes) is the answer.  Any thread, inside an RCU read section: it must not
+     * wait.  May be NULL. */
+    bool (*config_read)(PCIDevice *dev, uint32_t addr, unsigned len, uint32_t *val);
     uint16_t vendor_id, device_id, class_id, subsystem_vendor_id, subsystem_id;
     uint8_t revision;
     bool is_bridge;               /* type 1 header */
