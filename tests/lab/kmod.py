@@ -153,3 +153,11 @@ def load_command(modules):
     """Shell text that puts these modules in the place of level 1's KVM; fails when it cannot."""
     lines = ['busybox rmmod kvm_amd kvm'] + [f'busybox insmod {shlex.quote(str(path))}' for path in modules]
     return ' && '.join(lines)
+
+
+def engine_command(engine, lab, kernel, say=lambda text: None):
+    """(shell text that gives level 1 an engine of ioregionfd, files that it needs); builds what is missing."""
+    if engine != 'kvm':
+        return '', []
+    modules = kvm(lab, kernel, say)
+    return load_command(modules) + ' || exit 1\n', modules

@@ -19,6 +19,7 @@ sys.dont_write_bytecode = True
 
 import cases  # noqa: E402
 import images  # noqa: E402
+import kmod  # noqa: E402
 import level1  # noqa: E402
 from kernel import LabError  # noqa: E402
 
@@ -37,6 +38,8 @@ def main():
     parser.add_argument('--emulator', type=pathlib.Path, help='another emulator to test [BUILD/qemu-system-x86_64]')
     parser.add_argument('--limit', type=int, help='seconds for everything [1800, with --soak 7200]')
     parser.add_argument('--cpus', type=int, default=2, help='CPUs of level 1')
+    parser.add_argument('--engine', choices=('user', 'kvm', 'module'),
+                        help='of ioregionfd; kvm is built and loaded in level 1 [the emulator\'s choice]')
     parser.add_argument('cases', nargs='*', help='names of cases; all when none is given')
     options = parser.parse_args()
     build = options.build.resolve()
@@ -45,23 +48,28 @@ def main():
         if not emulator.exists():
             raise LabError(f'{emulator} does not exist: build it first')
         made = images.Images(build, say)
+        prepare, needs = kmod.engine_command(options.engine, made.lab, made.kernel, say)
     except (LabError, subprocess.SubprocessError) as error:
         print(f'Bail out! {error}')
         return 1
-    command = [sys.executable if level1.hardware_kvm() else '/usr/bin/python3', str(HERE / 'cases.py'),
+    # An engine in the kernel is tried in level 1 only: nothing is loaded on this machine.
+    here = level1.hardware_kvm() and not prepare
+    command = [sys.executable if here else '/usr/bin/python3', str(HERE / 'cases.py'),
                '--emulator', str(emulator), '--lab', str(made.lab)]
     command += ['--soak'] * options.soak + ['--peer'] * options.peer
-    if level1.hardware_kvm():
+    if options.engine:
+        command += ['--engine', options.engine]
+    if here:
         folder = made.lab / 'run-lab'
         shutil.rmtree(folder, ignore_errors=True)
         say('this machine has hardware KVM: the guests run on it')
         return subprocess.run(command + ['--folder', str(folder)] + options.cases, check=False,
                               stdin=subprocess.DEVNULL).returncode
-    say('no KVM for Linux guests on this machine: the guests run in level 1')
-    return in_level1(made, command, options, emulator)
+    say('the guests run in level 1')
+    return in_level1(made, (prepare, command), options, [HERE, emulator, *needs])
 
 
-def in_level1(made, command, options, emulator):
+def in_level1(made, command, options, needs):
     """Runs the cases in level 1; again, those that are left, when level 1 dies of its emulator. The program's exit status."""
     limit = options.limit or (7200 if options.soak else 1800)
     left = options.cases or [case.__name__ for case in cases.CASES]
@@ -82,8 +90,8 @@ def in_level1(made, command, options, emulator):
         print(line if told or line.startswith(('# ', 'Bail out!')) else f'# {line}', flush=True)
 
     for attempt in range(1, ATTEMPTS + 1):
-        result = level1.run(made, shlex.join(command + ['--slow', '--folder']) + ' "$OUT/cases" ' + shlex.join(left),
-                            made.lab / 'run-lab', limit, say, needs=[HERE, emulator], cpus=options.cpus, on_line=on_line)
+        result = level1.run(made, command[0] + shlex.join(command[1] + ['--slow', '--folder']) + ' "$OUT/cases" ' + shlex.join(left),
+                            made.lab / 'run-lab', limit, say, needs=needs, cpus=options.cpus, on_line=on_line)
         say(f'level 1 ran for {result.seconds:.0f} s')
         if not result.fault or not left or attempt == ATTEMPTS:
             break
