@@ -20,10 +20,12 @@ sys.path.insert(0, str(HERE.parent / 'lab'))
 sys.dont_write_bytecode = True
 
 import images  # noqa: E402
+import kmod  # noqa: E402
+import kselftest  # noqa: E402
 import level1  # noqa: E402
 from kernel import LabError  # noqa: E402
 
-PARTS = ('start', 'access', 'scaling', 'requests')
+PARTS = ('start', 'access', 'scaling', 'requests', 'channels')
 MIB = 1024
 START = time.monotonic()
 
@@ -56,6 +58,15 @@ def build_scaling_guest(folder):
     return image
 
 
+def build_channels(folder, made):
+    """What the kernel half's ways cost is measured by: (program, modules of changed KVM, ioregionfd.ko)."""
+    program = folder / 'channel'
+    subprocess.run(['gcc', '-O2', '-Wall', f'-I{HERE.parents[1] / "linux-headers"}', '-o', str(program), str(HERE / 'channel.c'),
+                    '-lpthread'], check=True)
+    headers = kmod.headers(made.lab, made.kernel, say)
+    return program, kmod.kvm(made.lab, made.kernel, say), kselftest.build_module(headers, made.lab / 'kmod/ioregionfd')
+
+
 class Results:
     """The measurements, and what is to be reached."""
 
@@ -85,6 +96,15 @@ class Results:
                 where = {'measure': 'access', 'emulator': 'ours', 'kind': 'answered', 'what': what, 'test': test}
                 yield (f'answered {what} ({test.split("-")[0]}), ring against socket',
                        self.value(**where, transport='ring'), self.value(**where, transport='socket'), 0.55)
+        for front, what, ours, other, share in (
+                ('kvm', 'posted write, home awake, against ioeventfd', 'posted-ring-awake', 'ioeventfd', 1.15),
+                ('kvm', 'posted write, home asleep, against ioeventfd', 'posted-ring-asleep', 'ioeventfd', 1.15),
+                ('kvm', 'posted write that wakes, against ioeventfd', 'posted-ring-waking', 'ioeventfd-waking', 1.15),
+                ('kvm', 'answered read, ring against socket', 'answered-ring-mmio-read', 'answered-socket-mmio-read', 0.5),
+                ('module', 'posted write, against an exit', 'posted-ring-awake', 'exit-mmio-write', 1.0),
+                ('module', 'answered read, ring against socket', 'answered-ring-mmio-read', 'answered-socket-mmio-read', 0.5)):
+            where = {'measure': 'channel', 'front': front}
+            yield (f'{front}: {what}', self.value(**where, way=ours), self.value(**where, way=other), share)
         yield ('access of 16 vCPUs to 16 devices, against one\'s',
                self.value(measure='scaling', emulator='ours', vcpus=16),
                self.value(measure='scaling', emulator='ours', vcpus=1), 1.05)
@@ -118,6 +138,10 @@ def show(results):
         name = ' '.join(word for word in key if word != '-')
         print(f'  {name:<50}{number(results.value(**where, what="write")):>10}'
               f'{number(results.value(**where, what="read")):>10}')
+    print(f'\n{"guest access, ways of the kernel, instructions":<52}{"stock":>10}{"kvm":>10}{"module":>10}')
+    for way in dict.fromkeys(row['way'] for row in results.rows if row['measure'] == 'channel' and 'way' in row):
+        cells = [results.value(measure='channel', front=front, way=way) for front in ('none', 'kvm', 'module')]
+        print(f'  {way:<50}' + ''.join(f'{number(cell):>10}' for cell in cells))
     print(f'\n{"4 KiB requests, instructions":<34}{"read 1":>10}{"read 32":>10}{"write 1":>10}{"write 32":>10}')
     for emulator, variant, disk in (('ours', 'dbbuf', 'nvme'), ('ours', 'trapped', 'nvme'), ('debian', 'default', 'nvme'),
                                     ('debian', 'floor', 'null')):
@@ -182,6 +206,9 @@ def main():
                    '--guest', str(build_guest(folder)), '--scaling-guest', str(build_scaling_guest(folder))]
         if not options.peer_only:
             command += ['--emulator', str(emulator)]
+        if 'channels' in (options.parts or PARTS):
+            program, changed, module = build_channels(folder, made)
+            command += ['--channel', str(program), '--kvm', *map(str, changed), '--module', str(module)]
         say('booting level 1 with instruction counting; this takes some minutes')
         result = level1.run_again(
             2, say, made, f'{shlex.join(command)} --folder "$OUT/logs" {" ".join(options.parts or PARTS)}',

@@ -93,6 +93,25 @@ def measure_access(emulator, guest, folder):
             tell(**where, error=str(error)[:600])
 
 
+def measure_channels(program, front, modules):
+    """What each way of the kernel's costs: front none is KVM as it is, kvm the changed one, module an unchanged one with ioregionfd.ko."""
+    say(f'ways of the kernel: {front}')
+    where = {'measure': 'channel', 'front': front}
+    try:
+        if front == 'kvm':
+            subprocess.run(['busybox', 'rmmod', 'kvm_amd', 'kvm'], check=True)
+        for module in modules:
+            subprocess.run(['busybox', 'insmod', str(module)], check=True)
+        program = shutil.copy(program, 'channel')
+        done = subprocess.run([f'./{program}', front], capture_output=True, text=True, check=False, timeout=120)
+        for way, cost, switches in re.findall(r'^CHANNEL (\S+) (\d+) (\d+)', done.stdout, re.M):
+            tell(**where, way=way, instructions=int(cost), switches=int(switches))
+        if 'CHANNEL end' not in done.stdout:
+            tell(**where, error=f'status {done.returncode}: {done.stderr[-400:]}')
+    except (OSError, subprocess.SubprocessError) as error:
+        tell(**where, error=str(error)[:600])
+
+
 def measure_scaling(emulator, image, folder):
     """Instructions of an access while each vCPU works on a device of its own."""
     for count in (1, 16):
@@ -235,6 +254,9 @@ def main():
     parser.add_argument('--guest', required=True, type=pathlib.Path)
     parser.add_argument('--scaling-guest', required=True, type=pathlib.Path)
     parser.add_argument('--folder', required=True, type=pathlib.Path)
+    parser.add_argument('--channel', type=pathlib.Path, help='program that measures the ways of the kernel')
+    parser.add_argument('--kvm', type=pathlib.Path, nargs=2, help='the changed KVM: kvm.ko and kvm-amd.ko')
+    parser.add_argument('--module', type=pathlib.Path, help='ioregionfd.ko')
     parser.add_argument('what', nargs='+')
     options = parser.parse_args()
     lab = {'vmlinuz': next((options.lab / 'kernel').glob('boot/vmlinuz-*')), 'guest': options.lab / 'guest.cpio'}
@@ -259,6 +281,12 @@ def main():
             for variant in ('dbbuf', 'trapped') if emulator.ours else ('default',):
                 measure_requests(emulator, variant, lab, 'nvme', image, options.folder)
         measure_requests(peer, 'floor', lab, 'null', image, options.folder)
+    if 'channels' in options.what:
+        # Last: the KVM of the other parts is Debian's own.
+        for front, modules in (('none', []), ('module', [options.module]), ('kvm', options.kvm)):
+            if front == 'kvm':
+                subprocess.run(['busybox', 'rmmod', 'ioregionfd'], check=False)
+            measure_channels(options.channel, front, modules)
     tell(measure='whole', seconds=round(time.monotonic() - start), kernel=os.uname().release,
          peer=subprocess.run([peer.path, '--version'], capture_output=True, text=True,
                              check=False).stdout.splitlines()[0])
