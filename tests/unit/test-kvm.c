@@ -279,6 +279,32 @@ static void test_eventfd(void)
     close(fd);
 }
 
+/* The newest value is in our memory when the eventfd is signalled, whoever carries the write: KVM
+ * with post-write, or we. */
+static void test_post_write(void)
+{
+    static uint64_t posted;
+    int fd = eventfd(0, EFD_NONBLOCK);
+    MemoryRegionIoeventfd e = {.offset = 0x40, .size = 2, .fd = fd, .post_addr = &posted};
+    uint64_t value = 0, before;
+
+    if (g_getenv("TEST_KVM_POST_WRITE")) {
+        g_assert_true(kvm_has_post_write());
+    }
+    memory_region_add_eventfd(&mmio, &e);
+    LOAD(eventfd);
+    before = cpu->exits[KVM_EXIT_MMIO];
+    run_until_done();
+    memory_region_del_eventfd(&mmio, &e);
+    g_assert_cmpuint(posted, ==, 8);
+    g_assert_cmpint(read(fd, &value, sizeof(value)), ==, sizeof(value));
+    g_assert_cmpuint(value, ==, 2);
+    g_assert_cmpuint(n_accesses, ==, 1);
+    expect(0, 0x42, 2, 7, true, false);
+    g_assert_cmpuint(cpu->exits[KVM_EXIT_MMIO] - before, ==, kvm_has_post_write() ? 1 : 3);
+    close(fd);
+}
+
 static void test_coalesced(void)
 {
     memory_region_add_coalescing(&mmio, 0x40, 4);
@@ -427,6 +453,7 @@ int main(int argc, char **argv)
     g_test_add_func("/kvm/pause", test_pause);
     g_test_add_func("/kvm/remap", test_remap);
     g_test_add_func("/kvm/eventfd", test_eventfd);
+    g_test_add_func("/kvm/post-write", test_post_write);
     g_test_add_func("/kvm/coalesced", test_coalesced);
     g_test_add_func("/kvm/dirty-log", test_dirty_log);
     g_test_add_func("/kvm/triple-fault", test_triple_fault);
