@@ -48,6 +48,8 @@ struct kvm_create_ioregionfd {
 
 /* On the channel's file: what lies in the response slots is looked at, and vCPUs that sleep for it or for room are woken. No argument (0). */
 #define KVM_IOREGIONFD_WAKE _IO(KVMIO, 0xf3)
+/* The same, and then sleeps until there is a command in the ring: for a home that has nothing else to do. EINTR: a signal. */
+#define KVM_IOREGIONFD_WAIT _IO(KVMIO, 0xf4)
 
 /* vm ioctl: binds a range to a channel, changes that, or takes it back. */
 struct kvm_ioregion {

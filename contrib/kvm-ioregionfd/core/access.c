@@ -182,7 +182,13 @@ static enum outcome send(struct ior_access *a, bool posted)
         }
     }
     spin_unlock(&a->lock);
-    ior_channel_unlock(ch);
+    if (ch->kind == IOR_PAIR && ch->direct && ch->need_kick) {
+        ch->need_kick = false;
+        spin_unlock(&ch->lock);
+        ior_pair_run(ch);
+    } else {
+        ior_channel_unlock(ch);
+    }
     return result;
 }
 
@@ -281,11 +287,16 @@ static void finish(struct ior_access *a)
 
 /* How long it is worth to look for the answer: nobody spins whose CPU has other work, or who shares
  * it with the home for sure. */
+static bool may_spin(void)
+{
+    return num_online_cpus() > 1 && current->nr_cpus_allowed > 1;
+}
+
 static u32 spin_limit(const struct ior_channel *ch)
 {
     u32 limit = min(READ_ONCE(ch->spin_ns), READ_ONCE(spin_max_ns)), wish;
 
-    if (!limit || num_online_cpus() == 1 || current->nr_cpus_allowed == 1) {
+    if (!limit || !may_spin()) {
         return 0;
     }
     if (ch->kind == IOR_RING) {
@@ -297,7 +308,7 @@ static u32 spin_limit(const struct ior_channel *ch)
     return limit;
 }
 
-/* True if it has ended. */
+/* True if something has happened. */
 static bool spin(struct ior_channel *ch, struct ior_access *a)
 {
     u32 limit = spin_limit(ch);
@@ -308,7 +319,7 @@ static bool spin(struct ior_channel *ch, struct ior_access *a)
     }
     start = ktime_get_ns();
     do {
-        if (ior_channel_look(ch, a)) {
+        if (ior_channel_look(ch, a) || ior_pair_has_news(ch)) {
             return true;
         }
         cpu_relax();
@@ -318,11 +329,14 @@ static bool spin(struct ior_channel *ch, struct ior_access *a)
 
 /* Answers that come soon after a sleep has begun make spinning longer; ones that come late end it.
  */
-static void learn(struct ior_channel *ch, u64 waited)
+static void learn(struct ior_channel *ch, u64 start)
 {
     u32 max_ns = READ_ONCE(spin_max_ns), now = READ_ONCE(ch->spin_ns);
 
-    if (waited > max_ns) {
+    if (!start) {
+        return;
+    }
+    if (ktime_get_ns() - start > max_ns) {
         now = 0;
     } else {
         now = min(max_ns, max_t(u32, now * 2, SPIN_FIRST_NS));
@@ -344,22 +358,31 @@ static void set_asleep(struct ior_channel *ch, struct ior_access *a, bool asleep
 
 static void sleep(struct ior_channel *ch, struct ior_access *a, u64 start)
 {
+    bool receives = ch->kind == IOR_PAIR && ch->direct;
     DEFINE_WAIT(wait);
+    DEFINE_WAIT(rx);
 
     prepare_to_wait(&a->wq, &wait, TASK_INTERRUPTIBLE);
+    if (receives) {
+        prepare_to_wait_exclusive(&ch->receivers, &rx, TASK_INTERRUPTIBLE);
+    }
     set_asleep(ch, a, true);
     smp_mb(); /* need_wake before the slot; the home: the slot before need_wake */
-    if (!ior_channel_look(ch, a) && !signal_pending(current)) {
+    if (!ior_channel_look(ch, a) && !ior_pair_has_news(ch) && !signal_pending(current)) {
         schedule();
     }
+    if (receives) {
+        finish_wait(&ch->receivers, &rx);
+    }
     finish_wait(&a->wq, &wait);
-    set_asleep(ch, a, false);
     if (smp_load_acquire(&a->state) == IOR_ENDED) {
-        learn(ch, ktime_get_ns() - start);
+        learn(ch, start);
+    } else {
+        set_asleep(ch, a, false);
     }
 }
 
-int ior_access_wait(struct ior_access *a, bool nowait)
+static int wait_for_end(struct ior_access *a, bool nowait)
 {
     struct ior_channel *ch = a->ch;
     u64 start = 0;
@@ -368,19 +391,41 @@ int ior_access_wait(struct ior_access *a, bool nowait)
         if (ior_channel_look(ch, a)) {
             break;
         }
+        if (ior_pair_has_news(ch)) {
+            ior_pair_run(ch);
+            cond_resched();
+            if (smp_load_acquire(&a->state) == IOR_ENDED) {
+                break;
+            }
+        }
         if (nowait) {
             return -EAGAIN;
         }
         if (signal_pending(current)) {
             return -EINTR;
         }
-        start = start ?: ktime_get_ns();
+        if (!start && may_spin()) {
+            start = ktime_get_ns();
+        }
         if (!spin(ch, a)) {
             sleep(ch, a, start);
         }
     }
-    finish(a);
     return 0;
+}
+
+int ior_access_wait(struct ior_access *a, bool nowait)
+{
+    int err = wait_for_end(a, nowait);
+
+    /* Who was woken to receive, and does not, leaves it to the worker. */
+    if (a->ch && ior_pair_has_news(a->ch)) {
+        ior_pair_pump(a->ch);
+    }
+    if (!err) {
+        finish(a);
+    }
+    return err;
 }
 
 /* --- answered: taking back

@@ -437,14 +437,38 @@ bool ior_channel_look(struct ior_channel *ch, struct ior_access *a)
     return state == IOR_ENDED;
 }
 
+int ior_channel_wait_command(struct ior_channel *ch)
+{
+    DEFINE_WAIT(wait);
+    int err = 0;
+
+    /* A vCPU that was just woken on this CPU may put the next one in at once. */
+    cond_resched();
+    if (READ_ONCE(ch->tail) != READ_ONCE(ch->ring->head)) {
+        return 0;
+    }
+    for (;;) {
+        prepare_to_wait(&ch->readers, &wait, TASK_INTERRUPTIBLE);
+        (void)xchg(&ch->ring->asleep, 1);
+        if (READ_ONCE(ch->tail) != READ_ONCE(ch->ring->head)) {
+            break;
+        }
+        if (signal_pending(current)) {
+            err = -EINTR;
+            break;
+        }
+        schedule();
+    }
+    finish_wait(&ch->readers, &wait);
+    WRITE_ONCE(ch->ring->asleep, 0);
+    return err;
+}
+
 void ior_channel_wake(struct ior_channel *ch)
 {
     struct ioregionfd_resp resp;
     unsigned int index;
 
-    if (ch->kind != IOR_RING) {
-        return;
-    }
     spin_lock(&ch->lock);
     for_each_set_bit(index, ch->busy, ch->answered_max)
     {

@@ -102,14 +102,16 @@ static __poll_t file_poll(struct file *file, poll_table *table)
 
 static long file_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-    if (cmd != KVM_IOREGIONFD_WAKE) {
+    struct ior_channel *ch = file->private_data;
+
+    if (cmd != KVM_IOREGIONFD_WAKE && cmd != KVM_IOREGIONFD_WAIT) {
         return -ENOTTY;
     }
-    if (arg) {
+    if (arg || ch->kind != IOR_RING) {
         return -EINVAL;
     }
-    ior_channel_wake(file->private_data);
-    return 0;
+    ior_channel_wake(ch);
+    return cmd == KVM_IOREGIONFD_WAIT ? ior_channel_wait_command(ch) : 0;
 }
 
 static int file_mmap(struct file *file, struct vm_area_struct *vma)

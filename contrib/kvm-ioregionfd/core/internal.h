@@ -72,6 +72,11 @@ struct ior_channel {
     bool stream; /* messages have no boundaries */
     struct list_head pairs;
     struct delayed_work pump;
+    struct mutex pump_lock;      /* who moves messages just now */
+    bool direct;                 /* two sockets: vCPUs move messages, too; else the worker alone */
+    bool rx_ready;               /* there may be something to receive that nobody has looked at */
+    bool tx_blocked;             /* something waits until there is room */
+    wait_queue_head_t receivers; /* direct: sleeping vCPUs; one of them receives for all */
     struct ior_poll polls[4];
     unsigned int npolls;
     /* pump's own: the messages at hand, and how many bytes of them */
@@ -100,6 +105,8 @@ void ior_channel_kill(struct ior_channel *ch, u32 reason);
 void ior_channel_retire(struct ior_channel *ch, struct ior_target *t, bool withdraw);
 /* An answer from the home; false: nobody waits for it (it is counted). */
 bool ior_channel_answer(struct ior_channel *ch, const struct ioregionfd_resp *resp);
+/* KVM_IOREGIONFD_WAIT's sleep: 0 or -EINTR. */
+int ior_channel_wait_command(struct ior_channel *ch);
 /* KVM_IOREGIONFD_WAKE. */
 void ior_channel_wake(struct ior_channel *ch);
 
@@ -134,7 +141,15 @@ void ior_file_init(struct module *owner);
  * EINVAL, EBADF, ENOTCONN, EPIPE, ENOMEM, EINTR. */
 struct ior_channel *ior_pair_get(struct file *wfile, struct file *rfile);
 void ior_pair_release(struct ior_channel *ch);
+/* Has the worker move messages; any context. */
 void ior_pair_pump(struct ior_channel *ch);
+/* Moves messages here and now, unless somebody is at it (then the worker looks again). Sleeps, but
+ * not for the other end. */
+void ior_pair_run(struct ior_channel *ch);
+static inline bool ior_pair_has_news(const struct ior_channel *ch)
+{
+    return ch->kind == IOR_PAIR && READ_ONCE(ch->rx_ready);
+}
 
 /* --- regions: domain.c
  * ----------------------------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Channels over files that user space made: UNIX sockets, pipes. A worker moves commands from the
- * channel's queue into one file and answers out of the other, without waiting in them; vCPUs touch
- * neither, so that nobody who holds a pipe's lock can hold a vCPU.
+ * channel's queue into one file and answers out of the other, without waiting in them. vCPUs that
+ * may wait do the same with sockets; pipes they do not touch, so that nobody who holds a pipe's
+ * lock can hold a vCPU.
  */
 #include <linux/file.h>
 #include <linux/module.h>
@@ -107,6 +108,15 @@ static enum moved send_one(struct ior_channel *ch)
     }
     result = put_bytes(ch->wfile, (u8 *)&ch->tx + ch->tx_done, sizeof(ch->tx) - ch->tx_done,
                        &ch->tx_done);
+    if (result == BLOCKED) {
+        /* Room that came before somebody would tell us shows in a second try. */
+        smp_store_mb(ch->tx_blocked, true);
+        result = put_bytes(ch->wfile, (u8 *)&ch->tx + ch->tx_done, sizeof(ch->tx) - ch->tx_done,
+                           &ch->tx_done);
+    }
+    if (result != BLOCKED) {
+        WRITE_ONCE(ch->tx_blocked, false);
+    }
     if (fresh) {
         ior_channel_consume(ch, result == MOVED);
     }
@@ -149,9 +159,9 @@ static enum moved receive_one(struct ior_channel *ch)
     return result;
 }
 
-static void pump(struct work_struct *work)
+/* All that goes without waiting, up to a batch. pump_lock held. */
+static void move(struct ior_channel *ch)
 {
-    struct ior_channel *ch = container_of(to_delayed_work(work), struct ior_channel, pump);
     enum moved in = MOVED, out = MOVED;
 
     if (READ_ONCE(ch->dead)) {
@@ -160,6 +170,7 @@ static void pump(struct work_struct *work)
     for (int i = 0; i < BATCH && out == MOVED; i++) {
         out = send_one(ch);
     }
+    smp_store_mb(ch->rx_ready, false); /* what comes from here on sets it again */
     for (int i = 0; i < BATCH && in == MOVED; i++) {
         in = receive_one(ch);
     }
@@ -172,6 +183,25 @@ static void pump(struct work_struct *work)
     }
 }
 
+static void pump(struct work_struct *work)
+{
+    struct ior_channel *ch = container_of(to_delayed_work(work), struct ior_channel, pump);
+
+    mutex_lock(&ch->pump_lock);
+    move(ch);
+    mutex_unlock(&ch->pump_lock);
+}
+
+void ior_pair_run(struct ior_channel *ch)
+{
+    if (mutex_trylock(&ch->pump_lock)) {
+        move(ch);
+        mutex_unlock(&ch->pump_lock);
+    } else {
+        ior_pair_pump(ch);
+    }
+}
+
 void ior_pair_pump(struct ior_channel *ch)
 {
     mod_delayed_work(ior_wq, &ch->pump, 0);
@@ -181,10 +211,27 @@ void ior_pair_pump(struct ior_channel *ch)
  * ---------------------------------------------------------------------------------------------------------------------------
  */
 
-/* Under the wait queue's lock. */
+/* Under the wait queue's lock. A vCPU that waits for an answer gets it itself, if there is one. */
 static int file_event(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
 {
-    ior_pair_pump(container_of(wait, struct ior_poll, wait)->ch);
+    struct ior_channel *ch = container_of(wait, struct ior_poll, wait)->ch;
+    __poll_t events = key_to_poll(key);
+
+    if (!ch->direct || !(events & (EPOLLIN | EPOLLOUT)) || (events & (EPOLLHUP | EPOLLERR))) {
+        ior_pair_pump(ch);
+        return 0;
+    }
+    if ((events & EPOLLOUT) && READ_ONCE(ch->tx_blocked)) {
+        ior_pair_pump(ch);
+    }
+    if (events & EPOLLIN) {
+        WRITE_ONCE(ch->rx_ready, true);
+        if (wq_has_sleeper(&ch->receivers)) {
+            wake_up(&ch->receivers);
+        } else {
+            ior_pair_pump(ch);
+        }
+    }
     return 0;
 }
 
@@ -294,6 +341,9 @@ static struct ior_channel *new_pair(struct file *wfile, struct file *rfile)
         ch->wfile = get_file(wfile);
         ch->rfile = get_file(rfile);
         ch->stream = is_stream(rfile);
+        ch->direct = sock_from_file(wfile) && sock_from_file(rfile);
+        mutex_init(&ch->pump_lock);
+        init_waitqueue_head(&ch->receivers);
         INIT_DELAYED_WORK(&ch->pump, pump);
         list_add(&ch->pairs, &pairs);
         subscribe(ch);
