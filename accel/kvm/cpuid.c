@@ -35,7 +35,7 @@ static void add_vmm_features(struct kvm_cpuid2 *c)
 
     if (e) {
         e->ecx |= BIT(31); /* hypervisor */
-        e->ecx |= BIT(21); /* x2apic: of the in-kernel local APIC */
+        e->ecx |= BIT(21); /* x2apic: KVM's or the emulator's */
         if (kvm_check_extension(KVM_CAP_TSC_DEADLINE_TIMER)) {
             e->ecx |= BIT(24);
         }
@@ -46,8 +46,12 @@ static void add_vmm_features(struct kvm_cpuid2 *c)
         e->eax |= BIT(2); /* ARAT: the emulated timer does not stop in any sleep state */
     }
     e = x86_cpuid_find(c, 0x40000001, 0);
-    if (e) {
+    if (e && kvm_irqchip_mode() != KVM_IRQCHIP_OFF) {
         e->eax |= BIT(7); /* kvm-pv-unhalt works with the in-kernel local APIC */
+    } else if (e) {
+        /* Asynchronous page faults (4, 10, 14), PV EOI (6), unhalt (7), IPIs (11), yield (13) and
+         * extended destinations (15) are the in-kernel local APIC's. */
+        e->eax &= ~(BIT(4) | BIT(6) | BIT(7) | BIT(10) | BIT(11) | BIT(13) | BIT(14) | BIT(15));
     }
 }
 

@@ -14,7 +14,8 @@ bool kvm_pic_asserted;
 
 static int (*pic_ack)(void *opaque);
 static void *pic_opaque;
-static void (*ioapic_eoi)(void *opaque, uint8_t vector);
+static void (*ioapic_eoi)(void *opaque, uint8_t vector, bool broadcast);
+static bool (*ioapic_eoi_register_used)(void *opaque);
 static void *ioapic_opaque;
 
 void kvm_set_pic_ack(int (*ack)(void *opaque), void *opaque)
@@ -23,10 +24,12 @@ void kvm_set_pic_ack(int (*ack)(void *opaque), void *opaque)
     pic_ack = ack;
 }
 
-void kvm_set_ioapic_eoi(void (*eoi)(void *opaque, uint8_t vector), void *opaque)
+void kvm_set_ioapic_eoi(void (*eoi)(void *opaque, uint8_t vector, bool broadcast),
+                        bool (*eoi_register_used)(void *opaque), void *opaque)
 {
     ioapic_opaque = opaque;
     ioapic_eoi = eoi;
+    ioapic_eoi_register_used = eoi_register_used;
 }
 
 int kvm_pic_ack(void)
@@ -34,10 +37,21 @@ int kvm_pic_ack(void)
     return pic_ack ? pic_ack(pic_opaque) : -1;
 }
 
-void kvm_ioapic_eoi(uint8_t vector)
+void kvm_ioapic_eoi(KVMVcpu *v, uint8_t vector)
+{
+    if (!ioapic_eoi) {
+        return;
+    }
+    /* KVM tells of each end, also where software suppresses its broadcast; such software uses the
+     * chip's register, so that all others are not asked for their local APIC's state. */
+    ioapic_eoi(ioapic_opaque, vector,
+               !ioapic_eoi_register_used(ioapic_opaque) || !kvm_lapic_suppresses_eoi(v));
+}
+
+void kvm_ioapic_ended(uint8_t vector, bool broadcast)
 {
     if (ioapic_eoi) {
-        ioapic_eoi(ioapic_opaque, vector);
+        ioapic_eoi(ioapic_opaque, vector, broadcast);
     }
 }
 
@@ -112,6 +126,9 @@ bool kvm_irqchip_create(KVMState *s, GError **errp)
 {
     KVMIrqchipMode mode = kvm_irqchip_mode();
 
+    if (mode == KVM_IRQCHIP_OFF) {
+        return kvm_lapic_init_vm(errp);
+    }
     if (!(mode == KVM_IRQCHIP_ON ? create_in_kernel(errp) : create_split(errp))) {
         return false;
     }

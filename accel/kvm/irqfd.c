@@ -3,6 +3,7 @@
  * ioctl. */
 #include "qemu/osdep.h"
 
+#include "hw/intc/apic.h"
 #include "kvm-int.h"
 
 static int irqfd(int fd, int resamplefd, int virq, uint32_t flags)
@@ -14,7 +15,7 @@ static int irqfd(int fd, int resamplefd, int virq, uint32_t flags)
         .resamplefd = resamplefd >= 0 ? (uint32_t)resamplefd : 0,
     };
 
-    if (!kvm_enabled()) {
+    if (!kvm_enabled() || kvm_irqchip_mode() == KVM_IRQCHIP_OFF) {
         return -ENOSYS;
     }
     return kvm_vm_ioctl(KVM_IRQFD, &req);
@@ -51,5 +52,9 @@ int kvm_send_msi(MSIMessage msg)
         .data = msg.data,
     };
 
+    if (kvm_enabled() && kvm_irqchip_mode() == KVM_IRQCHIP_OFF) {
+        apic_bus_message(msg);
+        return 0;
+    }
     return kvm_enabled() ? kvm_vm_ioctl(KVM_SIGNAL_MSI, &req) : -ENOSYS;
 }

@@ -68,7 +68,9 @@ KVMIrqchipMode kvm_irqchip_mode(void)
     if (!kvm_state) {
         return KVM_IRQCHIP_OFF;
     }
-    return kvm_state->irqchip_mode == PROP_IRQCHIP_ON ? KVM_IRQCHIP_ON : KVM_IRQCHIP_SPLIT;
+    return kvm_state->irqchip_mode == PROP_IRQCHIP_ON      ? KVM_IRQCHIP_ON
+           : kvm_state->irqchip_mode == PROP_IRQCHIP_SPLIT ? KVM_IRQCHIP_SPLIT
+                                                           : KVM_IRQCHIP_OFF;
 }
 
 typedef struct NeededCap {
@@ -166,13 +168,6 @@ static bool create_vm(KVMState *s, GError **errp)
 
 static bool check_properties(const KVMState *s, GError **errp)
 {
-    if (s->irqchip_mode == PROP_IRQCHIP_OFF) {
-        error_setg(
-            errp,
-            "-accel kvm,kernel-irqchip=off: a local APIC outside of the kernel is not built; use "
-            "kernel-irqchip=split (PIC, IOAPIC and PIT outside) or kernel-irqchip=on");
-        return false;
-    }
     if (s->dirty_ring_size) {
         error_setg(errp,
                    "-accel kvm,dirty-ring-size=%u: dirty rings are not supported, dirty pages are "
@@ -239,8 +234,8 @@ static bool kvm_init_machine(AccelState *accel, struct MachineState *ms, GError 
 
 static const ObjectProperty kvm_props[] = {
     DEFINE_PROP_ENUM(
-        "kernel-irqchip", KVMState, irqchip_mode, irqchip_table, PROP_IRQCHIP_ON,
-        "who emulates the interrupt controllers: on (KVM), split (KVM the local APICs only)"),
+        "kernel-irqchip", KVMState, irqchip_mode, irqchip_table, PROP_IRQCHIP_SPLIT,
+        "who emulates the interrupt controllers: on (KVM), split (KVM the local APICs only), off"),
     DEFINE_PROP_ENUM("ioregionfd", KVMState, ioregionfd, policy_table, IOREGION_POLICY_AUTO,
                      "engine that carries accesses to device homes: auto, kvm, module, user"),
     DEFINE_PROP_UINT32("dirty-ring-size", KVMState, dirty_ring_size, 0,

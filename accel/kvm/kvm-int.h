@@ -32,6 +32,8 @@ typedef struct KVMState {
 /* The one VM of the process; NULL until it exists. */
 extern KVMState *kvm_state;
 
+typedef struct KVMLapic KVMLapic;
+
 /* A vCPU.  Fields belong to its thread, but for the atomics, and for everything while it is parked
  * outside an access. */
 typedef struct KVMVcpu {
@@ -46,6 +48,7 @@ typedef struct KVMVcpu {
     bool access_pending; /* the kernel waits for a home's answer; the next KVM_RUN goes on with that
                           */
     bool tsc_deadline_armed;
+    KVMLapic *lapic; /* kernel-irqchip=off; else NULL */
 } KVMVcpu;
 
 static inline KVMVcpu *kvm_vcpu(CPUState *cpu)
@@ -90,13 +93,30 @@ static inline void kvm_coalesced_drain(CPUState *cpu)
 bool kvm_irqchip_create(KVMState *s, GError **errp);
 /* The vector of the VMM's 8259 pair; -1: none. BSP thread. */
 int kvm_pic_ack(void);
-void kvm_ioapic_eoi(uint8_t vector);
+void kvm_ioapic_eoi(KVMVcpu *v, uint8_t vector);
 /* Atomic: the VMM's 8259 pair asserts its output. */
 extern bool kvm_pic_asserted;
 /* --- routes.c */
 void kvm_routes_init(KVMIrqchipMode mode);
 /* Sends routes that have not reached KVM yet. Any thread. */
 void kvm_routes_flush(void);
+/* --- lapic.c: kernel-irqchip=off */
+/* After KVM_CREATE_VM; false with errp where the host's KVM cannot. */
+bool kvm_lapic_init_vm(GError **errp);
+/* Main loop, the vCPU's thread does not run yet / is parked. */
+void kvm_lapic_create(KVMVcpu *v);
+void kvm_lapic_reset(KVMVcpu *v);
+/* The vCPU's thread.  enter: before KVM_RUN; false: the processor halts, wait for a kick.  left: after
+ * it.  halt: it executed HLT.  mmio, msr: true if the access was its own APIC's. */
+bool kvm_lapic_enter(KVMVcpu *v);
+void kvm_lapic_left(KVMVcpu *v);
+void kvm_lapic_halt(KVMVcpu *v);
+bool kvm_lapic_mmio(KVMVcpu *v, uint64_t addr, void *data, unsigned len, bool is_write);
+bool kvm_lapic_msr(KVMVcpu *v, uint32_t index, uint64_t *data, bool is_write);
+/* Pulses LINT1, where boards have their NMI. Any thread. */
+void kvm_lapic_inject_nmi(KVMVcpu *v);
+/* An APIC of the emulator ended vector; broadcast: level-triggered, for I/O APICs. Any thread. */
+void kvm_ioapic_ended(uint8_t vector, bool broadcast);
 /* --- cpuid.c */
 bool kvm_set_cpuid(KVMVcpu *v, const struct kvm_cpuid2 *cpuid, GError **errp);
 /* --- msr.c */
@@ -112,12 +132,18 @@ int kvm_msr_set(KVMVcpu *v, uint32_t index, uint64_t value);
 /* --- regs.c */
 /* The vCPU's state at power-on or with the board's boot registers; it is parked. */
 void kvm_vcpu_reset(CPUState *cpu);
+/* What INIT does to the registers. The vCPU's thread. */
+void kvm_regs_init(KVMVcpu *v);
+/* The guest ends level interrupts at the I/O APIC itself (SDM volume 3, 11.8.5). vCPU thread. */
+bool kvm_lapic_suppresses_eoi(KVMVcpu *v);
 /* vCPU thread, or parked. */
 void kvm_dump_regs_here(KVMVcpu *v, GString *out);
 /* --- clock.c */
 void kvm_clock_init(void);
 /* --- vcpu.c */
 void kvm_cpus_init(void);
+/* Lets KVM end the instruction whose access was answered. The vCPU's thread. */
+void kvm_finish_io(KVMVcpu *v);
 
 /* A KVM exit reason's name without its prefix, "MMIO". Any thread; a constant string. */
 const char *kvm_exit_name(uint32_t reason);

@@ -102,6 +102,10 @@ static void reset_lapic(KVMVcpu *v)
     struct kvm_lapic_state old;
     uint32_t word;
 
+    if (v->lapic) {
+        kvm_lapic_reset(v);
+        return;
+    }
     if (kvm_vcpu_ioctl(v, KVM_GET_LAPIC, &old) < 0) {
         return;
     }
@@ -122,6 +126,18 @@ static void reset_lapic(KVMVcpu *v)
         memcpy(state.regs + 0x350, &word, 4);
     }
     kvm_vcpu_ioctl(v, KVM_SET_LAPIC, &state);
+}
+
+bool kvm_lapic_suppresses_eoi(KVMVcpu *v)
+{
+    struct kvm_lapic_state state;
+    uint32_t svr;
+
+    if (kvm_vcpu_ioctl(v, KVM_GET_LAPIC, &state) < 0) {
+        return false;
+    }
+    memcpy(&svr, state.regs + 0xf0, 4);
+    return svr & BIT(12);
 }
 
 /* Takes the vCPU out of a nested guest. */
@@ -177,7 +193,27 @@ static void reset_events(KVMVcpu *v)
     }
     kvm_vcpu_ioctl(v, KVM_SET_VCPU_EVENTS, &events);
     kvm_vcpu_ioctl(v, KVM_SET_DEBUGREGS, &debug);
-    kvm_vcpu_ioctl(v, KVM_SET_MP_STATE, &mp);
+    if (!v->lapic) { /* else the thread itself keeps it */
+        kvm_vcpu_ioctl(v, KVM_SET_MP_STATE, &mp);
+    }
+}
+
+void kvm_regs_init(KVMVcpu *v)
+{
+    struct kvm_sregs sregs, old;
+    struct kvm_regs regs;
+
+    if (kvm_vcpu_ioctl(v, KVM_GET_SREGS, &old) < 0) {
+        return;
+    }
+    reset_nested(v);
+    reset_sregs(v, &sregs);
+    reset_regs(v, &regs);
+    sregs.apic_base = old.apic_base;
+    sregs.cr0 = (sregs.cr0 & ~UINT64_C(0x60000000)) | (old.cr0 & 0x60000000); /* CD, NW stay */
+    kvm_vcpu_ioctl(v, KVM_SET_SREGS, &sregs);
+    kvm_vcpu_ioctl(v, KVM_SET_REGS, &regs);
+    reset_events(v);
 }
 
 static void warn_if_failed(const KVMVcpu *v, const char *what, int r)

@@ -185,7 +185,7 @@ int kvm_irq_route_add_msi(MSIMessage msg)
 {
     int gsi;
 
-    if (!kvm_enabled()) {
+    if (!kvm_enabled() || kvm_irqchip_mode() == KVM_IRQCHIP_OFF) {
         return -ENOSYS;
     }
     gsi = take_gsi(msg);

@@ -165,6 +165,11 @@ static ExitAction memory_io(KVMVcpu *v)
 {
     struct kvm_run *run = v->run;
 
+    if (v->lapic && kvm_lapic_mmio(v, run->mmio.phys_addr, run->mmio.data,
+                                   MIN(run->mmio.len, sizeof(run->mmio.data)),
+                                   run->mmio.is_write)) {
+        return EXIT_COMPLETE_IO;
+    }
     address_space_rw(&address_space_memory, run->mmio.phys_addr, MEMTXATTRS_UNSPECIFIED,
                      run->mmio.data, MIN(run->mmio.len, sizeof(run->mmio.data)),
                      run->mmio.is_write);
@@ -190,6 +195,14 @@ static ExitAction system_event(KVMVcpu *v)
 
 static ExitAction refused_msr(KVMVcpu *v)
 {
+    uint64_t data = v->run->msr.data;
+
+    if (v->lapic && kvm_lapic_msr(v, v->run->msr.index, &data,
+                                  v->run->exit_reason == KVM_EXIT_X86_WRMSR)) {
+        v->run->msr.data = data;
+        v->run->msr.error = 0;
+        return EXIT_COMPLETE_IO;
+    }
     qemu_log_mask(LOG_UNIMP, "vCPU %d: MSR 0x%x is refused\n", v->cpu->cpu_index,
                   v->run->msr.index);
     v->run->msr.error = 1; /* #GP */
@@ -234,14 +247,20 @@ static ExitAction rare_exit(KVMVcpu *v)
     case KVM_EXIT_NMI:
     case KVM_EXIT_IRQ_WINDOW_OPEN: /* the loop injects */
     case KVM_EXIT_X86_BUS_LOCK:    /* a report only */
-    case KVM_EXIT_SET_TPR:         /* CR8 as KVM's local APIC has it already */
+    case KVM_EXIT_SET_TPR:         /* CR8 is looked at after each exit */
+        return EXIT_RESUME;
+    case KVM_EXIT_HLT:
+        if (!v->lapic) {
+            return unexpected_exit(v);
+        }
+        kvm_lapic_halt(v);
         return EXIT_RESUME;
     case KVM_EXIT_SHUTDOWN:
         return triple_fault(v);
     case KVM_EXIT_SYSTEM_EVENT:
         return system_event(v);
     case KVM_EXIT_IOAPIC_EOI:
-        kvm_ioapic_eoi(run->eoi.vector);
+        kvm_ioapic_eoi(v, run->eoi.vector);
         return EXIT_RESUME;
     case KVM_EXIT_X86_RDMSR:
     case KVM_EXIT_X86_WRMSR:
@@ -262,8 +281,7 @@ static ExitAction rare_exit(KVMVcpu *v)
     case KVM_EXIT_INTERNAL_ERROR:
         return internal_error(v);
     default:
-        /* HLT and TPR_ACCESS do not come with a local APIC in the kernel; DIRTY_RING_FULL, HYPERV,
-         * XEN only when enabled. */
+        /* TPR_ACCESS, DIRTY_RING_FULL, HYPERV, XEN come only when enabled. */
         return unexpected_exit(v);
     }
 }
@@ -378,7 +396,7 @@ static void cancel_access(KVMVcpu *v)
 /* Before others look at the vCPU's state: lets KVM end the instruction whose access was answered,
  * which may take further accesses (one that crosses a page is two).  An access that the kernel
  * still waits for stays pending, unless the vCPU must get out of it. */
-static void finish_io(KVMVcpu *v)
+void kvm_finish_io(KVMVcpu *v)
 {
     while (v->io_pending || v->access_pending) {
         bool unwind = __atomic_load_n(&v->cpu->unwind, __ATOMIC_ACQUIRE);
@@ -416,6 +434,9 @@ static void run_once(KVMVcpu *v)
         inject_pic(v);
     }
     r = enter_guest(v);
+    if (unlikely(v->lapic)) {
+        kvm_lapic_left(v);
+    }
     if (likely(r == 0)) {
         apply(v, handle_exit(v));
         return;
@@ -435,7 +456,7 @@ static void run_loop(KVMVcpu *v)
     while (!__atomic_load_n(&cpu->unplug, __ATOMIC_ACQUIRE)) {
         __atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
         if (unlikely(wants_attention(cpu))) {
-            finish_io(v);
+            kvm_finish_io(v);
             cpu->in_access = v->access_pending;
             cpu_process_events(cpu);
             cpu->in_access = false;
@@ -450,6 +471,11 @@ static void run_loop(KVMVcpu *v)
                 kvm_routes_flush(); /* the others run when this one wakes them */
             }
             v->fresh = false;
+        }
+        if (unlikely(v->lapic) && !kvm_lapic_enter(v)) {
+            kvm_finish_io(v);
+            cpu_wait_for_events(cpu);
+            continue;
         }
         run_once(v);
     }
@@ -466,7 +492,7 @@ static void *vcpu_thread(void *opaque)
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     cpu_mark_started(v->cpu);
     run_loop(v);
-    finish_io(v);
+    kvm_finish_io(v);
     cpu_mark_ended(v->cpu);
     return NULL;
 }
@@ -494,7 +520,13 @@ static bool open_vcpu(KVMVcpu *v, GError **errp)
         return false;
     }
     v->run_fd = ioregion_vcpu_file(v->fd, v->run, (size_t)kvm_state->vcpu_mmap_size, errp);
-    return v->run_fd >= 0 && kvm_set_cpuid(v, X86_CPU(cpu)->cpuid, errp);
+    if (v->run_fd < 0 || !kvm_set_cpuid(v, X86_CPU(cpu)->cpuid, errp)) {
+        return false;
+    }
+    if (kvm_irqchip_mode() == KVM_IRQCHIP_OFF) {
+        kvm_lapic_create(v);
+    }
+    return true;
 }
 
 static void free_vcpu(KVMVcpu *v)

@@ -2,6 +2,7 @@
 /* What PC boards share: interrupt controllers, ISA devices, firmware image, and what is done when
  * the machine is complete. */
 #include "hw/i386/pc.h"
+#include "hw/i386/mptable.h"
 
 #include "chardev/char.h"
 #include "hw/acpi/tables.h"
@@ -48,6 +49,7 @@ bool pc_interrupts_init(PCMachineState *pc, Object *owner, GError **errp)
         return false;
     }
     gsi_init(&pc->gsi, ioapic, in_kernel ? NULL : pic);
+    pc->gsi.pic_state = pic;
     pit = board_device(in_kernel ? TYPE_KVM_PIT : TYPE_PIT, NULL, NULL, errp);
     if (!pit) {
         return false;
@@ -177,6 +179,7 @@ static bool plan_direct_start(PCMachineState *pc, AcpiTables *tables, GError **e
     unsigned n;
     g_autofree E820Entry *e820 = pc_e820(pc, &n);
     uint8_t rsdp[ACPI_RSDP_SIZE];
+    GByteArray *mp;
     BootEnv env = {
         .ram = memory_region_get_ram_ptr(ms->ram),
         .ram_low = pc->ram_below_4g,
@@ -205,6 +208,11 @@ static bool plan_direct_start(PCMachineState *pc, AcpiTables *tables, GError **e
         boot_add_data(pc->boot, BOOT_ACPI_TABLES, tables->blob->data, tables->blob->len);
         boot_add_data(pc->boot, BOOT_RSDP, rsdp, sizeof(rsdp));
     }
+    mp = mptable_build(pc, BOOT_MPTABLE, pc->board->pci_irq);
+    if (mp->len <= BOOT_MPTABLE_SIZE) {
+        boot_add_data(pc->boot, BOOT_MPTABLE, mp->data, mp->len);
+    }
+    g_byte_array_unref(mp);
     return true;
 }
 
@@ -217,6 +225,7 @@ static void direct_start(void *opaque)
     g_autoptr(GError) err = NULL;
 
     pc->board->firmware_setup(pc);
+    pc_irq_firmware_setup(pc);
     if (!boot_plan_load(pc->boot, memory_region_get_ram_ptr(ms->ram), &err)) {
         error_report("%s", err->message);
         qemu_system_shutdown_request(SHUTDOWN_CAUSE_HOST_ERROR);

@@ -52,6 +52,12 @@ static void piix_firmware_setup(PCMachineState *pc)
     piix4_pm_firmware_setup(PIIX4_PM(pc->power));
 }
 
+/* The I/O APIC sees the classic interrupts that PIRQs drive, and nothing of PCI's own. */
+static unsigned piix_pci_irq(uint8_t devfn, int pin, bool at_ioapic)
+{
+    return piix3_pirq_irqs[piix3_map_irq(NULL, devfn, pin)];
+}
+
 static const PCBoard piix_board = {
     .acpi_name = "PC440FX ",
     .dsdt = pc_dsdt,
@@ -62,6 +68,7 @@ static const PCBoard piix_board = {
     .gpe_base = PIIX_GPE_BASE,
     .sci_irq = PIIX_SCI_IRQ,
     .firmware_setup = piix_firmware_setup,
+    .pci_irq = piix_pci_irq,
 };
 
 static bool pc_init(MachineState *ms, GError **errp)

@@ -44,6 +44,13 @@ static void q35_firmware_setup(PCMachineState *pc)
     ich9_firmware_setup(ICH9_LPC(pc->south));
 }
 
+static unsigned q35_pci_irq(uint8_t devfn, int pin, bool at_ioapic)
+{
+    int pirq = ich9_map_irq(NULL, devfn, pin);
+
+    return at_ioapic ? 16 + pirq : ich9_pirq_irqs[pirq % 4];
+}
+
 static const PCBoard q35_board = {
     .acpi_name = "Q35     ",
     .dsdt = q35_dsdt,
@@ -56,6 +63,7 @@ static const PCBoard q35_board = {
     .gpe_base = ICH9_PMBASE + 0x20,
     .sci_irq = ICH9_SCI_IRQ,
     .firmware_setup = q35_firmware_setup,
+    .pci_irq = q35_pci_irq,
 };
 
 static bool q35_init(MachineState *ms, GError **errp)

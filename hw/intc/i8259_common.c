@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* pic-common: what both variants of the 8259 pair share: reset. */
 #include "hw/intc/i8259.h"
+#include "system/kvm.h"
 
 static void pic_reset(DeviceState *dev)
 {
     Pic chip[2] = {pic_power_on(0), pic_power_on(1)};
 
+    if (kvm_irqchip_in_kernel() && kvm_vcpus_fresh()) {
+        return; /* KVM made its chips in this state */
+    }
     PIC_COMMON_GET_CLASS(dev)->set(PIC_COMMON(dev), chip);
 }
 

@@ -103,14 +103,16 @@ static void level_ended(IOAPICCore *s, int pin)
     service_level(s, pin);
 }
 
-static void end_vector(IOAPICCore *s, uint8_t vector)
+static void end_vector(IOAPICCore *s, uint8_t vector, bool levels)
 {
     for (int pin = 0; pin < IOAPIC_NUM_PINS; pin++) {
         if ((s->st.redir[pin] & 0xff) != vector) {
             continue;
         }
         if (s->st.redir[pin] & ENTRY_REMOTE_IRR) {
-            level_ended(s, pin);
+            if (levels) {
+                level_ended(s, pin);
+            }
         } else if (s->tracked & BIT(pin)) {
             s->awaited &= ~BIT(pin);
             s->ends_seen |= BIT(pin);
@@ -121,11 +123,11 @@ static void end_vector(IOAPICCore *s, uint8_t vector)
     }
 }
 
-void ioapic_core_eoi(IOAPICCore *s, uint8_t vector)
+void ioapic_core_eoi(IOAPICCore *s, uint8_t vector, bool broadcast)
 {
     QEMU_LOCK_GUARD(&s->lock);
 
-    end_vector(s, vector);
+    end_vector(s, vector, broadcast);
 }
 
 void ioapic_core_resume(IOAPICCore *s)
@@ -221,7 +223,7 @@ void ioapic_core_write(IOAPICCore *s, hwaddr offset, uint32_t val)
         break;
     case REG_EOI:
         __atomic_store_n(&s->eoi_register_used, true, __ATOMIC_RELAXED);
-        end_vector(s, val);
+        end_vector(s, val, true);
         break;
     }
 }

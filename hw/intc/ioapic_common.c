@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ioapic-common: what both variants of the I/O APIC share: reset. */
 #include "hw/intc/ioapic.h"
+#include "system/kvm.h"
 
 static void ioapic_reset(DeviceState *dev)
 {
     IOAPICState state = ioapic_power_on();
 
+    if (kvm_irqchip_in_kernel() && kvm_vcpus_fresh()) {
+        return; /* KVM made its chips in this state */
+    }
     IOAPIC_COMMON_GET_CLASS(dev)->set(IOAPIC_COMMON(dev), &state);
 }
 

@@ -48,9 +48,14 @@ static void resume(void *opaque)
 
 static const IOAPICOps core_ops = {.deliver = deliver, .route = route, .pause = storm};
 
-static void end_of_interrupt(void *opaque, uint8_t vector)
+static void end_of_interrupt(void *opaque, uint8_t vector, bool broadcast)
 {
-    ioapic_core_eoi(opaque, vector);
+    ioapic_core_eoi(opaque, vector, broadcast);
+}
+
+static bool eoi_register_used(void *opaque)
+{
+    return __atomic_load_n(&((IOAPICCore *)opaque)->eoi_register_used, __ATOMIC_RELAXED);
 }
 
 static void set_input(void *opaque, int n, int level)
@@ -83,7 +88,7 @@ static bool ioapic_realize(DeviceState *dev, GError **errp)
     s->resume = aio_timer_new(aio_get_main(), QEMU_CLOCK_VIRTUAL, resume, s);
     memory_region_init_io(&s->mmio, OBJECT(s), &mmio_ops, &s->common.core, "ioapic", 0x1000);
     sysbus_init_mmio(SYS_BUS_DEVICE(s), &s->mmio);
-    kvm_set_ioapic_eoi(end_of_interrupt, &s->common.core);
+    kvm_set_ioapic_eoi(end_of_interrupt, eoi_register_used, &s->common.core);
     return true;
 }
 

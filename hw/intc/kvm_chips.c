@@ -58,9 +58,6 @@ static void pic_get(PICCommon *s, Pic chip[2])
 
 static void pic_set(PICCommon *s, const Pic chip[2])
 {
-    if (kvm_vcpus_fresh()) {
-        return; /* KVM made it in this state */
-    }
     for (int n = 0; n < 2; n++) {
         struct kvm_irqchip c = {.chip_id = n ? KVM_IRQCHIP_PIC_SLAVE : KVM_IRQCHIP_PIC_MASTER};
 
@@ -126,9 +123,6 @@ static void ioapic_set(IOAPICCommon *s, const IOAPICState *state)
 {
     struct kvm_irqchip c = {.chip_id = KVM_IRQCHIP_IOAPIC};
 
-    if (kvm_vcpus_fresh()) {
-        return;
-    }
     /* Devices lower their lines in their own resets; what is latched goes with the chips. */
     for (int n = 0; n < IOAPIC_NUM_PINS; n++) {
         kvm_set_irq(n, 0);

@@ -112,16 +112,17 @@ static void lpc_config_changed(PCIDevice *dev, uint32_t addr, int len)
     }
 }
 
+const uint8_t ich9_pirq_irqs[4] = {10, 10, 11, 11};
+
 void ich9_firmware_setup(ICH9LPC *lpc)
 {
     PCIDevice *dev = PCI_DEVICE(lpc);
-    static const uint8_t irqs[4] = {10, 10, 11, 11};
 
     pci_config_write(dev, LPC_PMBASE, ICH9_PMBASE | 1, 4);
     pci_config_write(dev, LPC_ACPI_CNTL, ACPI_CNTL_ENABLE, 1);
     for (int n = 0; n < 4; n++) {
-        pci_config_write(dev, LPC_PIRQA + n, irqs[n], 1);
-        pci_config_write(dev, LPC_PIRQE + n, irqs[n], 1);
+        pci_config_write(dev, LPC_PIRQA + n, ich9_pirq_irqs[n], 1);
+        pci_config_write(dev, LPC_PIRQE + n, ich9_pirq_irqs[n], 1);
     }
 }
 

@@ -66,12 +66,12 @@ static void piix3_config_changed(PCIDevice *dev, uint32_t addr, int len)
     }
 }
 
+const uint8_t piix3_pirq_irqs[PIIX_PIRQS] = {10, 10, 11, 11};
+
 void piix3_firmware_setup(PIIX3State *s)
 {
-    static const uint8_t irqs[PIIX_PIRQS] = {10, 10, 11, 11};
-
     for (int n = 0; n < PIIX_PIRQS; n++) {
-        pci_config_write(PCI_DEVICE(s), PIIX_PIRQA + n, irqs[n], 1);
+        pci_config_write(PCI_DEVICE(s), PIIX_PIRQA + n, piix3_pirq_irqs[n], 1);
     }
 }
 

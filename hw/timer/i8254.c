@@ -74,6 +74,9 @@ static void deliver(PITDevice *s, uint64_t ticks, int64_t now)
         return;
     }
     state = tick_state(s);
+    if (state == PIT_TICK_PENDING && now > s->injected + NANOSECONDS_PER_SECOND) {
+        state = PIT_TICK_TAKEN; /* whoever should have told has forgotten */
+    }
     if (state == PIT_TICK_NOBODY) {
         s->owed = 0;
         if (ticks) {

@@ -2,11 +2,15 @@
 /* pit-common: what both variants of the interval timer share: reset and the policy for lost ticks.
  */
 #include "hw/timer/i8254.h"
+#include "system/kvm.h"
 
 static void pit_reset(DeviceState *dev)
 {
     PITState state = {.speaker = 0};
 
+    if (kvm_irqchip_in_kernel() && kvm_vcpus_fresh()) {
+        return; /* KVM made its chips in this state */
+    }
     pit_core_reset(&state.core);
     PIT_COMMON_GET_CLASS(dev)->set(PIT_COMMON(dev), &state);
 }

@@ -64,9 +64,6 @@ static void kvm_pit_set(PITCommon *s, const PITState *state)
     struct kvm_pit_state2 st = {.flags = KVM_PIT_FLAGS_SPEAKER_DATA_ON * !!(state->speaker & 2)};
     int r;
 
-    if (kvm_vcpus_fresh()) {
-        return; /* KVM made it in this state */
-    }
     for (int n = 0; n < 3; n++) {
         const PitCounter *c = &state->core.c[n];
 

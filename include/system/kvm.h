@@ -51,7 +51,7 @@ int kvm_irqfd_del(int fd, int virq);
 /* Split mode: how KVM asks the VMM's chips.  ack: the 8259 pair gives its vector and moves on (BSP thread).  eoi: a local APIC ended a
  * level-triggered vector (vCPU threads).  Set once, when the chips are made. */
 void kvm_set_pic_ack(int (*ack)(void *opaque), void *opaque);
-void kvm_set_ioapic_eoi(void (*eoi)(void *opaque, uint8_t vector), void *opaque);
+void kvm_set_ioapic_eoi(void (*eoi)(void *opaque, uint8_t vector, bool broadcast), bool (*eoi_register_used)(void *opaque), void *opaque);
 
 /* The CPUID that this host's KVM can give a guest, in its final form (with what KVM leaves to the VMM to add).  Owned by KVM's state; NULL
  * (errp set) when KVM refuses, NULL without an error when KVM is not in use.  Main loop. */

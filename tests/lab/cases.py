@@ -19,6 +19,7 @@ sys.path.insert(0, str(HERE))
 sys.dont_write_bytecode = True
 
 import images  # noqa: E402
+from clocks import legacy_irqchips  # noqa: E402
 from vm import Vm, VmError  # noqa: E402
 
 
@@ -178,7 +179,7 @@ def metadata(lab, folder):
         raise VmError(f'e2fsck: {wrong}')
 
 
-CASES = [boot_and_mount, four_queues, stop_and_cont, reset_under_load, metadata]
+CASES = [boot_and_mount, four_queues, stop_and_cont, reset_under_load, metadata, legacy_irqchips]
 
 
 def main():

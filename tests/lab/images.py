@@ -53,6 +53,7 @@ class Images:
         initramfs.base(archive, HERE / 'guest/init')
         initramfs.modules(archive, self.kernel, GUEST_MODULES)
         initramfs.fio(archive, self.lab)
+        initramfs.program(archive, '/usr/bin/date')      # busybox's has no nanoseconds
         for job in sorted((HERE / 'guest/jobs').iterdir()):
             archive.file(f'jobs/{job.name}', job.read_bytes())
         archive.write(path)

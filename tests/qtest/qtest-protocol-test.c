@@ -232,7 +232,10 @@ static void test_lines(void)
     qtest_set_irq_in(s, "ioapic", NULL, 5, 1);
     g_assert_true(qtest_get_irq(s, 5));
     qtest_set_irq_in(s, "ioapic", NULL, 5, 0);
-    /* The PIT's first channel runs from reset: line 0 toggles in 54.9 ms. */
+    /* The PIT's first channel as a square wave of the largest count: a rising edge in 54.9 ms. */
+    qtest_outb(s, 0x43, 0x36);
+    qtest_outb(s, 0x40, 0);
+    qtest_outb(s, 0x40, 0);
     unsigned before = qtest_irq_raises(s, 0);
     qtest_clock_step(s, 1000000000);
     g_assert_cmpuint(qtest_irq_raises(s, 0) - before, >=, 17);

@@ -102,9 +102,9 @@ static void level_waits_for_the_end(void)
     g_assert_cmphex(read_reg(&s, 0x30) & 0x4000, ==, 0x4000);
     ioapic_core_set_pin(&s, 16, 1);
     g_assert_cmpint(sent, ==, 1);
-    ioapic_core_eoi(&s, 0x62);
+    ioapic_core_eoi(&s, 0x62, true);
     g_assert_cmpint(sent, ==, 1);
-    ioapic_core_eoi(&s, 0x61);
+    ioapic_core_eoi(&s, 0x61, true);
     g_assert_cmpint(sent, ==, 2); /* still asserted */
     ioapic_core_set_pin(&s, 16, 0);
     ioapic_core_write(&s, 0x40, 0x61);
@@ -148,7 +148,7 @@ static void polarity_is_applied(void)
     write_reg(&s, 0x18, 0xa051); /* level, active low; the pin is asserted high and idle */
     g_assert_cmpint(sent, ==, 1);
     ioapic_core_set_pin(&s, 4, 1);
-    ioapic_core_eoi(&s, 0x51);
+    ioapic_core_eoi(&s, 0x51, true);
     g_assert_cmpint(sent, ==, 1);
     write_reg(&s, 0x30, 0x8061); /* a PCI pin called active high: idle counts as active */
     g_assert_cmpint(sent, ==, 2);
@@ -204,7 +204,7 @@ static void masked_entry_keeps_its_route_so_that_the_end_is_heard(void)
     ioapic_core_set_pin(&s, 16, 1);
     write_reg(&s, 0x30, 0x1a061);
     g_assert_cmpint(routes, ==, 0);
-    ioapic_core_eoi(&s, 0x61);
+    ioapic_core_eoi(&s, 0x61, true);
     g_assert_cmpint(ended, ==, 1);
     g_assert_cmpint(sent, ==, 1);
     write_reg(&s, 0x30, 0xa061);
@@ -236,12 +236,12 @@ static void edge_of_a_tracked_pin_is_awaited_until_its_end(void)
     ioapic_core_set_pin(&s, 2, 1);
     g_assert_cmphex(last.data, ==, 0x30);        /* but stays an edge */
     g_assert_false(ioapic_core_awaiting(&s, 2)); /* nobody knows yet whether ends are told */
-    ioapic_core_eoi(&s, 0x30);
+    ioapic_core_eoi(&s, 0x30, true);
     g_assert_cmpint(taken, ==, 1);
     ioapic_core_set_pin(&s, 2, 0);
     ioapic_core_set_pin(&s, 2, 1);
     g_assert_true(ioapic_core_awaiting(&s, 2));
-    ioapic_core_eoi(&s, 0x30);
+    ioapic_core_eoi(&s, 0x30, true);
     g_assert_false(ioapic_core_awaiting(&s, 2));
 }
 
@@ -253,7 +253,7 @@ static void storm_pauses(void)
     write_reg(&s, 0x30, 0xa061);
     ioapic_core_set_pin(&s, 16, 1);
     for (int n = 0; n < 2 * IOAPIC_STORM && !pauses; n++) {
-        ioapic_core_eoi(&s, 0x61);
+        ioapic_core_eoi(&s, 0x61, true);
     }
     g_assert_cmpint(pauses, ==, 1);
     sent = 0;
@@ -279,6 +279,19 @@ static void eoi_register_ends_only_its_vector(void)
     g_assert_cmphex(read_reg(&s, 0x30) & 0x4000, ==, 0x4000);
 }
 
+static void suppressed_broadcast_ends_no_level(void)
+{
+    IOAPICCore s;
+
+    setup(&s);
+    write_reg(&s, 0x30, 0xa061);
+    ioapic_core_set_pin(&s, 16, 1);
+    ioapic_core_eoi(&s, 0x61, false);
+    g_assert_cmpint(sent, ==, 1);
+    ioapic_core_write(&s, 0x40, 0x61);
+    g_assert_cmpint(sent, ==, 2);
+}
+
 static void state_survives_get_and_set(void)
 {
     IOAPICCore s, t;
@@ -292,7 +305,7 @@ static void state_survives_get_and_set(void)
     ioapic_core_set(&t, &st);
     g_assert_true(route_msg.data == 0 || routes > 0);
     g_assert_cmphex(read_reg(&t, 0x30), ==, 0xe061);
-    ioapic_core_eoi(&t, 0x61);
+    ioapic_core_eoi(&t, 0x61, true);
     g_assert_cmpint(sent, ==, 1);
 }
 
@@ -318,5 +331,6 @@ int main(int argc, char **argv)
     g_test_add_func("/ioapic/storm-pauses", storm_pauses);
     g_test_add_func("/ioapic/eoi-register-ends-only-its-vector", eoi_register_ends_only_its_vector);
     g_test_add_func("/ioapic/state-survives-get-and-set", state_survives_get_and_set);
+    g_test_add_func("/ioapic/suppressed-broadcast", suppressed_broadcast_ends_no_level);
     return g_test_run();
 }

@@ -48,6 +48,8 @@ enum {
     BOOT_ACPI_TABLES = 0xe0000,
     BOOT_ACPI_SIZE = 0x10000,
     BOOT_RSDP = 0xf0000,
+    BOOT_MPTABLE = 0xf1000,
+    BOOT_MPTABLE_SIZE = 0x7000,
 };
 
 /* Recognises a bzImage or an ELF file with a PVH entry.  NULL with errp naming the file and what is

@@ -15,6 +15,7 @@
 
 typedef struct GSIState {
     DeviceState *ioapic, *pic; /* pic NULL: KVM's chips take both from one line */
+    DeviceState *pic_state;    /* the 8259 pair, whoever emulates it; NULL: there is none */
     DeviceState *pit;          /* NULL, or the emulator's */
     qemu_irq line[GSI_NUM];    /* what devices drive */
     IrqLine *in;

@@ -33,6 +33,9 @@ typedef struct PCBoard {
     uint8_t sci_irq;
     /* What firmware would have done to the chipset: before a kernel is started directly. */
     void (*firmware_setup)(struct PCMachineState *pc);
+    /* Which interrupt pin 0 to 3 of the function at devfn on bus 0 is after that: a global one at the
+     * I/O APIC, or a classic one at the 8259s. */
+    unsigned (*pci_irq)(uint8_t devfn, int pin, bool at_ioapic);
 } PCBoard;
 
 typedef struct PCMachineState {
@@ -69,6 +72,9 @@ bool pc_memory_init(PCMachineState *pc, GError **errp);
 bool pc_interrupts_init(PCMachineState *pc, Object *owner, GError **errp);
 /* RTC, serial ports, port 92, keyboard controller's reset, fw_cfg. */
 bool pc_isa_init(PCMachineState *pc, GError **errp);
+/* For a kernel that is started directly: PCI's classic interrupts become level-triggered and are
+ * told to the functions.  After firmware_setup(). */
+void pc_irq_firmware_setup(PCMachineState *pc);
 /* Firmware image below 4 GiB and below 1 MiB, or none where a kernel is started directly. */
 bool pc_firmware_init(PCMachineState *pc, GError **errp);
 /* All devices exist: fw_cfg's items, ACPI tables, the plan of a direct start. */

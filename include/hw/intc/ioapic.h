@@ -62,8 +62,9 @@ typedef struct IOAPICCore {
 
 void ioapic_core_init(IOAPICCore *s, const IOAPICOps *ops, void *opaque);
 void ioapic_core_set_pin(IOAPICCore *s, int pin, int level);
-/* A local APIC ended vector. */
-void ioapic_core_eoi(IOAPICCore *s, uint8_t vector);
+/* A local APIC ended vector; broadcast false: level pins do not hear of it, since software ends them by
+ * the EOI register (or it was an edge). */
+void ioapic_core_eoi(IOAPICCore *s, uint8_t vector, bool broadcast);
 /* Pins that paused in a storm go on. */
 void ioapic_core_resume(IOAPICCore *s);
 uint32_t ioapic_core_read(IOAPICCore *s, hwaddr offset);

@@ -32,6 +32,8 @@ typedef struct ICH9LPC {
 /* PCI lines of the root bus: PIRQ n. */
 void ich9_set_pirq(void *opaque, int pirq, int level);
 int ich9_map_irq(PCIBus *bus, uint8_t devfn, int pin);
+/* The classic interrupts that ich9_firmware_setup() gives PIRQ A to D, and E to H. */
+extern const uint8_t ich9_pirq_irqs[4];
 /* What firmware does before it starts an OS: PM block, PIRQ routing to the classic interrupts. Main
  * loop, after reset. */
 void ich9_firmware_setup(ICH9LPC *lpc);

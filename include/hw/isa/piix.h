@@ -39,6 +39,8 @@ void piix3_set_pirq(void *opaque, int pirq, int level);
 int piix3_map_irq(PCIBus *bus, uint8_t devfn, int pin);
 /* Wires the reset port into host. */
 void piix3_connect_host(PIIX3State *s, PCIHostState *host);
+/* The classic interrupts that piix3_firmware_setup() gives PIRQ A to D. */
+extern const uint8_t piix3_pirq_irqs[PIIX_PIRQS];
 /* What firmware does before it starts an OS. Main loop, after reset. */
 void piix3_firmware_setup(PIIX3State *s);
 void piix4_pm_firmware_setup(PIIX4PM *s);
