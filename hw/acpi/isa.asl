@@ -10,6 +10,17 @@
                     })
                 }
 
+                Device (HPET)
+                {
+                    Name (_HID, EisaId ("PNP0103"))
+                    Name (_UID, 0)
+                    Method (_STA, 0, NotSerialized) { Return (PRES (\PHPT)) }
+                    Name (_CRS, ResourceTemplate ()
+                    {
+                        Memory32Fixed (ReadOnly, 0xfed00000, 0x00000400)
+                    })
+                }
+
                 Device (TIMR)
                 {
                     Name (_HID, EisaId ("PNP0100"))

@@ -8,6 +8,7 @@
 #include "hw/i386/pc.h"
 #include "hw/intc/ioapic.h"
 #include "hw/rtc/mc146818.h"
+#include "hw/timer/hpet.h"
 
 #define HEADER_SIZE 36
 #define CHECKSUM_AT 9
@@ -172,6 +173,7 @@ static uint32_t build_ssdt(AcpiTables *t, const PCMachineState *pc)
     aml_name(t, "WHIL", w.high_end - w.high_base);
     aml_name(t, "PCOM", serials);
     aml_name(t, "PPAN", pvpanic_port());
+    aml_name(t, "PHPT", pc->hpet);
     aml_name(t, "PDEV", port_devices());
     end_table(t, start);
     return start;
@@ -315,6 +317,26 @@ static uint32_t build_mcfg(AcpiTables *t)
     return s;
 }
 
+/* HPET's address (IA-PC HPET specification 1.0a, 3.2.4). */
+static uint32_t build_hpet(AcpiTables *t, const PCMachineState *pc)
+{
+    uint32_t s = begin_table(t, "HPET", 1), at;
+    uint64_t id = 0;
+
+    address_space_load(&address_space_memory, HPET_BASE, 4, &id, MEMTXATTRS_UNSPECIFIED);
+    put_int(t, id, 4);
+    at = t->blob->len;
+    put_int(t, 0, 4);
+    put_int(t, HPET_BASE, 8);
+    set_int(t, at, 0, 1); /* memory, 64 bits */
+    set_int(t, at + 1, 64, 1);
+    put_int(t, 0, 1);   /* number */
+    put_int(t, 100, 2); /* shortest period in ticks without lost interrupts */
+    put_int(t, 0, 1);
+    end_table(t, s);
+    return s;
+}
+
 /* Windows ACPI Emulated Devices Table: the PM timer can be read once, the RTC is good. */
 static uint32_t build_waet(AcpiTables *t)
 {
@@ -343,7 +365,7 @@ static uint32_t build_root(AcpiTables *t, const char *signature, unsigned size,
 AcpiTables *acpi_tables_build(const PCMachineState *pc)
 {
     AcpiTables *t = g_new0(AcpiTables, 1);
-    uint32_t list[5], facs, dsdt;
+    uint32_t list[6], facs, dsdt;
     unsigned n = 0;
 
     t->board = pc->board;
@@ -356,6 +378,9 @@ AcpiTables *acpi_tables_build(const PCMachineState *pc)
     list[n++] = build_madt(t, pc);
     if (pc->board->ecam_size) {
         list[n++] = build_mcfg(t);
+    }
+    if (pc->hpet) {
+        list[n++] = build_hpet(t, pc);
     }
     list[n++] = build_waet(t);
     list[n++] = build_ssdt(t, pc);

@@ -4,18 +4,49 @@
 #include "hw/intc/i8259.h"
 #include "hw/intc/ioapic.h"
 #include "hw/timer/i8254.h"
+#include "system/kvm.h"
 
 #define TIMER_INPUT 0
+#define RTC_INPUT 8
 #define TIMER_PIN 2
+
+void gsi_set_direct(GSIState *s, unsigned n, int level)
+{
+    if (n >= GSI_NUM) {
+        return;
+    }
+    if (n == TIMER_PIN && kvm_irqchip_in_kernel()) {
+        n = TIMER_INPUT; /* KVM's only way to that pin */
+    }
+    if (n < 16) {
+        qemu_set_irq(s->to_pic[n], level);
+    }
+    qemu_set_irq(s->to_ioapic[n], level);
+}
+
+static bool is_replaced(const GSIState *s)
+{
+    return __atomic_load_n(&s->legacy_replaced, __ATOMIC_RELAXED);
+}
 
 static void gsi_set(void *opaque, int n, int level)
 {
     GSIState *s = opaque;
 
-    if (n < 16) {
-        qemu_set_irq(s->to_pic[n], level);
+    if ((n == TIMER_INPUT || n == RTC_INPUT) && is_replaced(s)) {
+        return;
     }
-    qemu_set_irq(s->to_ioapic[n], level);
+    gsi_set_direct(s, n, level);
+}
+
+void gsi_set_legacy_replaced(GSIState *s, bool on)
+{
+    __atomic_store_n(&s->legacy_replaced, on, __ATOMIC_RELAXED);
+    gsi_set_direct(s, TIMER_INPUT, 0);
+    gsi_set_direct(s, RTC_INPUT, 0);
+    if (s->pit) {
+        qemu_set_irq(qdev_get_gpio_in(s->pit, 0), !on);
+    }
 }
 
 void gsi_init(GSIState *s, DeviceState *ioapic, DeviceState *pic)
@@ -70,7 +101,6 @@ void gsi_connect_pit(GSIState *s, DeviceState *pit)
     PicPair *pic = &PIC_COMMON(s->pic)->pair;
     IOAPICCore *ioapic = &IOAPIC_COMMON(s->ioapic)->core;
 
-    s->pit = pit;
     pit_set_board(pit, &board_ops, s);
     pic->acked_opaque = s;
     pic->acked = pic_acked;

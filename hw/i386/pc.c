@@ -10,6 +10,7 @@
 #include "hw/intc/i8259.h"
 #include "hw/intc/ioapic.h"
 #include "hw/rtc/mc146818.h"
+#include "hw/timer/hpet.h"
 #include "hw/timer/i8254.h"
 #include "qemu/log.h"
 #include "system/accel.h"
@@ -29,6 +30,18 @@ static DeviceState *board_device(const char *type, Object *parent, const char *n
         return NULL;
     }
     return dev;
+}
+
+static bool add_hpet(PCMachineState *pc, GError **errp)
+{
+    DeviceState *hpet = board_device(TYPE_HPET, NULL, NULL, errp);
+
+    if (!hpet) {
+        return false;
+    }
+    hpet_connect(hpet, &pc->gsi);
+    sysbus_mmio_map(SYS_BUS_DEVICE(hpet), 0, HPET_BASE);
+    return true;
 }
 
 bool pc_interrupts_init(PCMachineState *pc, Object *owner, GError **errp)
@@ -54,10 +67,11 @@ bool pc_interrupts_init(PCMachineState *pc, Object *owner, GError **errp)
     if (!pit) {
         return false;
     }
+    pc->gsi.pit = pit;
     if (!in_kernel) {
         gsi_connect_pit(&pc->gsi, pit);
     }
-    return true;
+    return !pc->hpet || add_hpet(pc, errp);
 }
 
 /* --- ISA devices
@@ -304,13 +318,13 @@ static json_object *get_absent(Object *obj, const ObjectProperty *prop, GError *
     }
 
 static const ObjectProperty pc_props[] = {
-    ABSENT("hpet", "bool", "high precision event timer"),
     ABSENT("smbus", "bool", "SMBus controller"),
     ABSENT("sata", "bool", "SATA controller"),
     ABSENT("vmport", "OnOffAuto", "VMware port"),
     ABSENT("smm", "OnOffAuto", "system management mode"),
     DEFINE_PROP_BOOL("i8042", PCMachineState, i8042, true,
                      "Keyboard controller's reset and A20 commands"),
+    DEFINE_PROP_BOOL("hpet", PCMachineState, hpet, true, "High precision event timer"),
     DEFINE_PROP_ON_OFF_AUTO("acpi", PCMachineState, acpi, ON_OFF_AUTO_AUTO, "ACPI tables"),
 };
 

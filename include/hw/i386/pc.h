@@ -42,7 +42,7 @@ typedef struct PCMachineState {
     MachineState parent_obj;
     const PCBoard *board;
     int acpi; /* OnOffAuto */
-    bool i8042;
+    bool i8042, hpet;
     GSIState gsi;
     PCIHostState *host;
     DeviceState *north, *south, *power; /* the board's own chips: host bridge function, ISA bridge, PM function */
