@@ -67,6 +67,37 @@ bool start_aps(unsigned n, void (*fn)(unsigned apic_id));
 extern volatile uint32_t irq_count[16];
 /* Vectors 0x20 to 0x2f for the two 8259s, all lines masked but those in enabled. */
 void irq_init(uint16_t enabled);
+/* Of the local APIC: vectors 0x30 to 0x5f.  The handler of a vector runs before the end of its
+ * interrupt is written. */
+extern volatile uint32_t apic_count[0x30], nmi_count;
+extern void (*apic_handler[0x30])(void);
+#define LAPIC_BASE 0xfee00000u
+#define IOAPIC_BASE 0xfec00000u
+static inline uint32_t ioapic_read(uint32_t reg)
+{
+    MMIO(uint32_t, IOAPIC_BASE) = reg;
+    return MMIO(uint32_t, IOAPIC_BASE + 0x10);
+}
+static inline void ioapic_write(uint32_t reg, uint32_t val)
+{
+    MMIO(uint32_t, IOAPIC_BASE) = reg;
+    MMIO(uint32_t, IOAPIC_BASE + 0x10) = val;
+}
+/* Halts until something arrives; it cannot slip in between, because sti takes effect after the next
+ * instruction. */
+static inline void halt(void)
+{
+    __asm__ volatile("sti; hlt; cli" : : : "memory");
+}
+/* Time for pending interrupts; a KVM that emulates instructions looks for them now and then only. */
+static inline void let_in(void)
+{
+    __asm__ volatile("sti" : : : "memory");
+    for (int i = 0; i < 3000; i++) {
+        __asm__ volatile("pause");
+    }
+    __asm__ volatile("cli" : : : "memory");
+}
 
 void long_mode_copy(uint32_t to, uint32_t from);
 

@@ -11,24 +11,6 @@ static void start_timer(uint16_t count)
     outb(0x40, (uint8_t)(count >> 8));
 }
 
-/* Halts until something arrives; the interrupt cannot slip in between, because sti takes effect
- * after the next instruction. */
-static void halt(void)
-{
-    __asm__ volatile("sti; hlt; cli" : : : "memory");
-}
-
-/* Time for pending interrupts; a KVM that emulates instructions looks for them now and then only.
- */
-static void let_in(void)
-{
-    __asm__ volatile("sti" : : : "memory");
-    for (int i = 0; i < 3000; i++) {
-        __asm__ volatile("pause");
-    }
-    __asm__ volatile("cli" : : : "memory");
-}
-
 int guest_main(void)
 {
     tap_plan(7);

@@ -7,12 +7,14 @@
 #define AP_PAGE 0x7000u
 #define EXIT_PORT 0xf4
 
-extern const uint8_t ap_trampoline[], ap_trampoline_end[], irq_entries[], default_entry[];
+extern const uint8_t ap_trampoline[], ap_trampoline_end[], irq_entries[], default_entry[],
+    nmi_entry[];
 extern void ap_main(unsigned apic_id);
 extern void irq_handler(uint32_t vector);
 
 void (*ap_function)(unsigned apic_id);
-volatile uint32_t irq_count[16];
+volatile uint32_t irq_count[16], apic_count[0x30], nmi_count;
+void (*apic_handler[0x30])(void);
 
 static volatile uint32_t ap_hello;
 static unsigned n_tests;
@@ -154,6 +156,18 @@ bool start_aps(unsigned n, void (*fn)(unsigned apic_id))
 
 void irq_handler(uint32_t vector)
 {
+    if (vector == 2) {
+        nmi_count++;
+        return;
+    }
+    if (vector >= 0x30) {
+        apic_count[vector - 0x30]++;
+        if (apic_handler[vector - 0x30]) {
+            apic_handler[vector - 0x30]();
+        }
+        MMIO(uint32_t, LAPIC + 0xb0) = 0;
+        return;
+    }
     if (vector < 0x20) {
         put("Bail out! unexpected exception\n");
         failed = true;
@@ -171,7 +185,7 @@ typedef struct Gate {
     uint16_t type;
     uint16_t offset_high;
 } Gate;
-static Gate idt[0x30];
+static Gate idt[0x60];
 
 void irq_init(uint16_t enabled)
 {
@@ -180,9 +194,10 @@ void irq_init(uint16_t enabled)
         uint32_t base;
     } pointer = {sizeof(idt) - 1, (uint32_t)idt};
 
-    for (unsigned v = 0; v < 0x30; v++) {
-        uint32_t entry =
-            v < 0x20 ? (uint32_t)default_entry : (uint32_t)irq_entries + (v - 0x20) * 16;
+    for (unsigned v = 0; v < 0x60; v++) {
+        uint32_t entry = v == 2     ? (uint32_t)nmi_entry
+                         : v < 0x20 ? (uint32_t)default_entry
+                                    : (uint32_t)irq_entries + (v - 0x20) * 16;
         idt[v] = (Gate){(uint16_t)entry, 0x08, 0x8e00, (uint16_t)(entry >> 16)};
     }
     __asm__ volatile("lidt %0" : : "m"(pointer));

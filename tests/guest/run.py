@@ -71,12 +71,13 @@ def moved_each(count):
 
 SPLIT = ['-accel', 'kvm,kernel-irqchip=split']
 ON = ['-accel', 'kvm,kernel-irqchip=on']
-DIRECT = [('irqchip in the kernel', ON), ('split irqchip', SPLIT)]
+OFF = ['-accel', 'kvm,kernel-irqchip=off']
+DIRECT = [('irqchip in the kernel', ON), ('split irqchip', SPLIT), ('irqchip outside', OFF)]
 MOVED = [('IOThread, ring', ON + moved('ring')),
          ('IOThread, socket', ON + moved('socket')),
          ('IOThread, ring, no posted writes', ON + moved('ring', False)),
          ('IOThread, ring, split irqchip', SPLIT + moved('ring'))]
-VARIANTS = {'access': DIRECT + MOVED, 'smp': DIRECT + MOVED, 'irq': DIRECT, 'reset': DIRECT}
+VARIANTS = {'access': DIRECT + MOVED, 'smp': DIRECT + MOVED, 'irq': DIRECT, 'irqchip': DIRECT, 'reset': DIRECT}
 
 
 def command(qemu, image, serial, options, cpus=2):

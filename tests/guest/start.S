@@ -96,12 +96,12 @@ ap_start32:
     hlt
     jmp 1b
 
-/* Interrupt vectors 0x20 to 0x2f: call irq_handler(vector). */
+/* Interrupt vectors 0x20 to 0x5f, and the NMI: call irq_handler(vector). */
     .balign 16
-    .globl irq_entries, default_entry
+    .globl irq_entries, default_entry, nmi_entry
 irq_entries:
     vector = 0x20
-    .rept 16
+    .rept 64
     .balign 16
     push $vector
     jmp irq_common
@@ -125,6 +125,9 @@ irq_common:
     ret
 default_entry:
     push $0
+    jmp irq_common
+nmi_entry:
+    push $2
     jmp irq_common
 
 /* void long_mode_copy(uint32_t to, uint32_t from): one 8-byte load and one 8-byte store, both in long mode with the first and
