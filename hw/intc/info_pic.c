@@ -31,10 +31,33 @@ static void print_ioapic(Monitor *mon, const IOAPICState *s)
     }
 }
 
+typedef struct Found {
+    const char *type;
+    Object *obj;
+} Found;
+
+static bool is_it(Object *child, void *opaque)
+{
+    Found *f = opaque;
+
+    if (object_is_a(child, f->type)) {
+        f->obj = child;
+    }
+    return !f->obj;
+}
+
+/* The first object of an abstract type. */
+static Object *find(const char *type)
+{
+    Found f = {.type = type};
+
+    object_child_foreach_recursive(object_get_root(), is_it, &f);
+    return f.obj;
+}
+
 static void hmp_info_pic(Monitor *mon, const HmpArgs *args)
 {
-    Object *pic = object_resolve_path_type("", TYPE_PIC_COMMON, NULL);
-    Object *ioapic = object_resolve_path_type("", TYPE_IOAPIC_COMMON, NULL);
+    Object *pic = find(TYPE_PIC_COMMON), *ioapic = find(TYPE_IOAPIC_COMMON);
 
     if (pic) {
         Pic chip[2];

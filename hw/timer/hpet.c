@@ -5,9 +5,9 @@
  * The counter is read without a lock, on the reader's thread even where the registers have a home
  * elsewhere; all else is under the device's lock.  The timer runs where the region is at home.
  */
+#include "hw/timer/hpet.h"
 #include "hw/i386/gsi.h"
 #include "hw/timer/home_timer.h"
-#include "hw/timer/hpet.h"
 
 #define REG_COUNTER 0xf0
 

@@ -8,7 +8,13 @@
 /* However short a period software programs: no more events than this are looked after. */
 #define SHORTEST_NS (20 * SCALE_US)
 
-enum { REG_CAP = 0x00, REG_CONFIG = 0x10, REG_STATUS = 0x20, REG_COUNTER = 0xf0, REG_TIMERS = 0x100 };
+enum {
+    REG_CAP = 0x00,
+    REG_CONFIG = 0x10,
+    REG_STATUS = 0x20,
+    REG_COUNTER = 0xf0,
+    REG_TIMERS = 0x100
+};
 enum { TN_CONFIG = 0x00, TN_COMPARATOR = 0x08, TN_FSB = 0x10, TN_SIZE = 0x20 };
 enum { CONFIG_ENABLE = 1, CONFIG_LEGACY = 2 };
 enum {
@@ -97,8 +103,9 @@ static void drive(HpetCore *h, unsigned n, bool level)
 static void update_line(HpetCore *h, unsigned n)
 {
     HpetTimer *t = &h->timer[n];
-    bool level = (t->config & TN_LEVEL) && (t->config & TN_ENABLE) && !(t->config & TN_FSB_ENABLE) &&
-                 (h->status & BIT(n)) && (h->config & CONFIG_ENABLE);
+    bool level = (t->config & TN_LEVEL) && (t->config & TN_ENABLE) &&
+                 !(t->config & TN_FSB_ENABLE) && (h->status & BIT(n)) &&
+                 (h->config & CONFIG_ENABLE);
 
     if (level != t->line) {
         drive(h, n, level);
@@ -196,8 +203,7 @@ int64_t hpet_core_next(const HpetCore *h, int64_t now)
     for (unsigned n = 0; n < h->n_timers; n++) {
         const HpetTimer *t = &h->timer[n];
 
-        if ((t->config & TN_PERIODIC) && t->due == next &&
-            t->period < SHORTEST_NS / HPET_TICK_NS) {
+        if ((t->config & TN_PERIODIC) && t->due == next && t->period < SHORTEST_NS / HPET_TICK_NS) {
             return MAX(at, now + SHORTEST_NS);
         }
     }
@@ -315,7 +321,8 @@ static void write_timer_config(HpetCore *h, unsigned n, uint64_t val, int64_t no
     update_line(h, n);
 }
 
-/* In periodic mode a write is the period; with the set-value bit it is the comparator, too, once (2.3.9.2.2). */
+/* In periodic mode a write is the period; with the set-value bit it is the comparator, too, once
+ * (2.3.9.2.2). */
 static void write_comparator(HpetCore *h, HpetTimer *t, uint64_t val, int64_t now)
 {
     val &= mask_of(t);
@@ -380,7 +387,8 @@ void hpet_core_write(HpetCore *h, unsigned offset, uint64_t val, unsigned size, 
         write_status(h, val);
         break;
     case REG_COUNTER:
-        /* Only while it is halted is the result defined (2.3.7); otherwise it counts on from there. */
+        /* Only while it is halted is the result defined (2.3.7); otherwise it counts on from there.
+         */
         set_counter(h, val, h->running, now);
         schedule_all(h, now);
         break;

@@ -264,7 +264,8 @@ static void pit_set(PITCommon *common, const PITState *state)
     s->owed = 0;
     s->injected = 0;
     s->disconnected = false;
-    qemu_set_irq(s->irq, pit_core_out(&s->st.core, 0, now));
+    /* A timer that was never programmed has requested nothing. */
+    qemu_set_irq(s->irq, s->st.core.c[0].programmed && pit_core_out(&s->st.core, 0, now));
     arm(s, now);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The interrupt controllers' rules, whoever emulates them: 8259 pair, I/O APIC, local APIC, NMI; and
- * the interval timer's and HPET's time against KVM's clock. */
+/* The interrupt controllers' rules, whoever emulates them: 8259 pair, I/O APIC, local APIC, NMI;
+ * and the interval timer's and HPET's time against KVM's clock. */
 #include "guest.h"
 
 enum { LINE = 5, LEVEL_LINE = 11, SLAVE_LINE = 10 };

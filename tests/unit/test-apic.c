@@ -215,7 +215,8 @@ static void cluster_logical_destinations(void)
     g_assert_cmpint(looks[0], ==, 0);
     g_assert_cmpint(looks[1], ==, 1);
     g_assert_cmpint(looks[2], ==, 1);
-    apic_bus_message((MSIMessage){.address = 0xfeef1004, .data = 0x41}); /* all clusters, member 1 */
+    apic_bus_message(
+        (MSIMessage){.address = 0xfeef1004, .data = 0x41}); /* all clusters, member 1 */
     g_assert_cmpint(looks[0], ==, 1);
     g_assert_cmpint(looks[2], ==, 2);
 }
@@ -440,7 +441,10 @@ static void init_keeps_base_and_id(void)
     g_assert_cmphex(cpu[1].ldr, ==, 2);
 }
 
-#define T(name) {#name, name}
+#define T(name) \
+    { \
+#name, name \
+    }
 static const struct {
     const char *name;
     GTestFunc fn;

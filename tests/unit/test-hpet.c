@@ -291,7 +291,10 @@ static void counter_reads_are_whole_without_a_lock(void)
     g_assert_cmpuint(bad, ==, 0);
 }
 
-#define T(name) {#name, name}
+#define T(name) \
+    { \
+#name, name \
+    }
 static const struct {
     const char *name;
     GTestFunc fn;

@@ -3,9 +3,9 @@
  * High precision event timer (IA-PC HPET specification 1.0a): a counter at 100 MHz with 3 to 32
  * comparators.
  *
- * The core is told the time (ns of the guest's clock) in each call, so a test can move it by hand.  Its
- * caller serialises all calls but hpet_counter(), which any thread may make at any time: it takes no
- * lock.
+ * The core is told the time (ns of the guest's clock) in each call, so a test can move it by hand.
+ * Its caller serialises all calls but hpet_counter(), which any thread may make at any time: it
+ * takes no lock.
  */
 #ifndef HW_TIMER_HPET_H
 #define HW_TIMER_HPET_H
