@@ -118,6 +118,7 @@ static int chip_acknowledge(Pic *c)
     return n;
 }
 
+/* Not under the lock: whoever hears it may raise the input again at once. */
 static void tell_acked(PicPair *p, int n)
 {
     if (p->acked) {
@@ -127,10 +128,10 @@ static void tell_acked(PicPair *p, int n)
 
 int pic_pair_ack(PicPair *p)
 {
-    QEMU_LOCK_GUARD(&p->lock);
-    int n = requested(&p->chip[0]);
-    int vector;
+    int n, vector;
 
+    qemu_mutex_lock(&p->lock);
+    n = requested(&p->chip[0]);
     if (n >= 0 && is_cascade(&p->chip[0], n)) {
         chip_ack(&p->chip[0], CASCADE);
         n = chip_acknowledge(&p->chip[1]);
@@ -141,6 +142,7 @@ int pic_pair_ack(PicPair *p)
         vector = p->chip[0].vector_base + n;
     }
     update(p);
+    qemu_mutex_unlock(&p->lock);
     tell_acked(p, n);
     return vector;
 }
@@ -268,29 +270,41 @@ void pic_pair_write(PicPair *p, int chip, int port, uint8_t val)
     update(p);
 }
 
+/* The poll command's answer: acknowledges like the processor does; *n: the input, -1: none. */
+static uint8_t poll(PicPair *p, int chip, int *acked)
+{
+    Pic *c = &p->chip[chip];
+    int n = requested(c);
+
+    c->poll = false;
+    if (n < 0) {
+        return 0;
+    }
+    chip_ack(c, n);
+    update(p);
+    *acked = is_cascade(c, n) ? -1 : chip * 8 + n;
+    return 0x80 | n;
+}
+
 uint8_t pic_pair_read(PicPair *p, int chip, int port)
 {
-    QEMU_LOCK_GUARD(&p->lock);
     Pic *c = &p->chip[chip];
+    int acked = -1;
+    uint8_t val;
 
+    qemu_mutex_lock(&p->lock);
     if (c->poll) {
-        int n = requested(c);
-
-        c->poll = false;
-        if (n < 0) {
-            return 0;
-        }
-        chip_ack(c, n);
-        update(p);
-        if (!is_cascade(c, n)) {
-            tell_acked(p, chip * 8 + n);
-        }
-        return 0x80 | n;
+        val = poll(p, chip, &acked);
+    } else if (port == 1) {
+        val = c->imr;
+    } else {
+        val = c->read_isr ? c->isr : c->irr;
     }
-    if (port == 1) {
-        return c->imr;
+    qemu_mutex_unlock(&p->lock);
+    if (acked >= 0) {
+        tell_acked(p, acked);
     }
-    return c->read_isr ? c->isr : c->irr;
+    return val;
 }
 
 uint8_t pic_pair_read_elcr(PicPair *p, int chip)

@@ -103,8 +103,11 @@ static void level_ended(IOAPICCore *s, int pin)
     service_level(s, pin);
 }
 
-static void end_vector(IOAPICCore *s, uint8_t vector, bool levels)
+/* True: a tracked edge was taken. */
+static bool end_vector(IOAPICCore *s, uint8_t vector, bool levels)
 {
+    bool taken = false;
+
     for (int pin = 0; pin < IOAPIC_NUM_PINS; pin++) {
         if ((s->st.redir[pin] & 0xff) != vector) {
             continue;
@@ -116,18 +119,22 @@ static void end_vector(IOAPICCore *s, uint8_t vector, bool levels)
         } else if (s->tracked & BIT(pin)) {
             s->awaited &= ~BIT(pin);
             s->ends_seen |= BIT(pin);
-            if (s->taken) {
-                s->taken(s->taken_opaque);
-            }
+            taken = true;
         }
     }
+    return taken;
 }
 
 void ioapic_core_eoi(IOAPICCore *s, uint8_t vector, bool broadcast)
 {
-    QEMU_LOCK_GUARD(&s->lock);
+    bool taken;
 
-    end_vector(s, vector, broadcast);
+    qemu_mutex_lock(&s->lock);
+    taken = end_vector(s, vector, broadcast);
+    qemu_mutex_unlock(&s->lock);
+    if (taken && s->taken) {
+        s->taken(s->taken_opaque);
+    }
 }
 
 void ioapic_core_resume(IOAPICCore *s)

@@ -2,6 +2,7 @@
 /* mc146818rtc: the real-time clock at ports 0x70 and 0x71, interrupt 8, under a lock of its own. */
 #include "hw/rtc/mc146818.h"
 #include "hw/boards.h"
+#include "hw/timer/home_timer.h"
 #include "monitor/monitor.h"
 #include "qemu/thread.h"
 
@@ -12,7 +13,7 @@ struct MC146818Device {
     QemuMutex lock;
     RtcCore core; /* lock */
     QEMUClockType clock;
-    AioTimer *timer;
+    HomeTimer timer;
     qemu_irq irq;
     int lost_tick_policy;
     int32_t base_year;
@@ -30,11 +31,7 @@ static void update(MC146818Device *s, int64_t now)
     int64_t next = rtc_core_next_event(&s->core, now);
 
     qemu_set_irq(s->irq, rtc_core_irq(&s->core));
-    if (next < 0) {
-        aio_timer_del(s->timer);
-    } else {
-        aio_timer_mod(s->timer, next);
-    }
+    home_timer_mod(&s->timer, next);
 }
 
 static void timer_fired(void *opaque)
@@ -118,9 +115,9 @@ static bool rtc_realize(DeviceState *dev, GError **errp)
     }
     rtc_core_init(&s->core, sec, now - fraction);
     s->core.slew = s->lost_tick_policy == 2;
-    s->timer = aio_timer_new(aio_get_main(), s->clock, timer_fired, s);
     s->irq = isa_get_irq(ISA_DEVICE(dev), RTC_IRQ);
     memory_region_init_io(&s->io, OBJECT(s), &rtc_ops, s, "rtc", 2);
+    home_timer_init(&s->timer, &s->io, s->clock, timer_fired, s);
     isa_register_ioport(ISA_DEVICE(dev), &s->io, 0x70);
     return true;
 }
@@ -142,9 +139,7 @@ static void rtc_init(Object *obj)
 
 static void rtc_finalize(Object *obj)
 {
-    if (RTC(obj)->timer) {
-        aio_timer_free(RTC(obj)->timer);
-    }
+    home_timer_cleanup(&RTC(obj)->timer);
     qemu_mutex_destroy(&RTC(obj)->lock);
 }
 

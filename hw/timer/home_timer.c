@@ -109,8 +109,3 @@ void home_timer_mod(HomeTimer *t, int64_t expire_ns)
         aio_timer_mod(t->timer, expire_ns);
     }
 }
-
-void home_timer_fire(HomeTimer *t)
-{
-    home_timer_mod(t, 0);
-}

@@ -150,9 +150,16 @@ void pit_set_board(DeviceState *dev, const PITBoardOps *ops, void *opaque)
 void pit_tick_taken(DeviceState *dev)
 {
     PITDevice *s = PIT(dev);
+    int64_t now;
 
-    if (__atomic_load_n(&s->owed, __ATOMIC_RELAXED)) {
-        home_timer_fire(&s->timer);
+    if (!__atomic_load_n(&s->owed, __ATOMIC_RELAXED)) {
+        return;
+    }
+    now = now_ns();
+    QEMU_LOCK_GUARD(&s->lock);
+    if (s->owed) {
+        deliver(s, 0, now);
+        arm(s, now);
     }
 }
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Cases about interrupt controllers and timers: Debian's kernel without what newer kernels rely on, in each irqchip mode."""
 
-import json
 import os
 import re
 import socket
@@ -69,7 +68,7 @@ def one_guest(lab, folder, mode, name, seconds, machine='q35'):
     base = lab.machine('clock', [seconds], cpus=cpus)
     at = base.index('-append') + 1
     base[at] = f'{base[at]} {words}'.strip()
-    base[base.index('-accel') + 1] = f'kvm,kernel-irqchip={mode}'
+    base[base.index('-accel') + 1] += f',kernel-irqchip={mode}'
     base[base.index('-machine') + 1] = machine
     path = str(lab.scratch / 'marks')
     if os.path.exists(path):

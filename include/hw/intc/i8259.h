@@ -35,7 +35,7 @@ typedef struct PicPair {
     /* The INT pin to the processor changed. */
     void (*out)(void *opaque, int level);
     void *opaque;
-    /* Input n (0 to 15) was acknowledged; NULL: nobody asks. */
+    /* Input n (0 to 15) was acknowledged; not under the lock; NULL: nobody asks. */
     void (*acked)(void *opaque, int n);
     void *acked_opaque;
 } PicPair;

@@ -55,7 +55,8 @@ typedef struct IOAPICCore {
     bool eoi_register_used;            /* atomic: software ends interrupts by the EOI register */
     const IOAPICOps *ops;
     void *opaque;
-    /* The message that an edge of a tracked pin sent was taken and ended.  May be NULL. */
+    /* The message that an edge of a tracked pin sent was taken and ended.  Not under the lock. May be
+     * NULL. */
     void (*taken)(void *opaque);
     void *taken_opaque;
 } IOAPICCore;

@@ -30,7 +30,5 @@ void home_timer_init(HomeTimer *t, MemoryRegion *mr, QEMUClockType clock, AioFn 
 void home_timer_cleanup(HomeTimer *t);
 /* Fires at expire_ns; -1: not at all.  Any thread. */
 void home_timer_mod(HomeTimer *t, int64_t expire_ns);
-/* Fires as soon as its thread gets to it.  Any thread, under any lock but leaf ones. */
-void home_timer_fire(HomeTimer *t);
 
 #endif

@@ -93,7 +93,7 @@ typedef struct PITBoardOps {
 } PITBoardOps;
 /* Main loop, before the machine runs. */
 void pit_set_board(DeviceState *dev, const PITBoardOps *ops, void *opaque);
-/* The guest took a tick.  Any thread, under any lock of an interrupt controller. */
+/* The guest took a tick: if it is owed more, the next one comes at once.  Any thread that holds no lock. */
 void pit_tick_taken(DeviceState *dev);
 
 #endif
