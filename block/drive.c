@@ -203,24 +203,61 @@ static bool check_magic(json_object *desc, GError **errp)
     return !foreign;
 }
 
-/* Options that a -drive knows and that may not be used here. */
-static bool refuse(json_object *opts, GError **errp)
+static const struct {
+    const char *name;
+    DriveInterface type;
+} interfaces[] = {
+    {"none", DRIVE_IF_NONE},     {"ide", DRIVE_IF_IDE},       {"floppy", DRIVE_IF_FLOPPY},
+    {"pflash", DRIVE_IF_PFLASH}, {"virtio", DRIVE_IF_VIRTIO},
+};
+
+static GPtrArray *drives; /* DriveInfo, those for the board */
+
+static bool take_place(json_object *opts, const char *key, int *result, GError **errp)
+{
+    uint64_t v = UINT64_MAX;
+
+    if (json_object_object_get_ex(opts, key, NULL) &&
+        !opts_take_uint(opts, key, 0, 255, &v, errp)) {
+        return false;
+    }
+    *result = v <= 255 ? (int)v : -1;
+    return true;
+}
+
+static bool take_interface(json_object *opts, DriveInfo *info, GError **errp)
 {
     g_autofree char *iface = opts_take_str(opts, "if");
+
+    info->type = DRIVE_IF_IDE;
+    for (unsigned n = 0; iface && n < G_N_ELEMENTS(interfaces); n++) {
+        if (g_str_equal(iface, interfaces[n].name)) {
+            info->type = interfaces[n].type;
+            return true;
+        }
+    }
+    if (iface) {
+        error_setg(errp, "-drive if=%s is not valid: use none, ide, floppy, pflash or virtio",
+                   iface);
+    }
+    return !iface;
+}
+
+/* What is a -drive's and not the node's: interface, place, medium. */
+static bool take_info(json_object *opts, DriveInfo *info, GError **errp)
+{
     g_autofree char *media = opts_take_str(opts, "media");
     bool snapshot, cor;
 
-    g_free(opts_take_str(opts, "index")); /* the order on the command line counts */
-
     if (!opts_take_bool(opts, "snapshot", false, &snapshot, errp) ||
-        !opts_take_bool(opts, "copy-on-read", false, &cor, errp)) {
+        !opts_take_bool(opts, "copy-on-read", false, &cor, errp) ||
+        !take_interface(opts, info, errp) || !take_place(opts, "bus", &info->bus, errp) ||
+        !take_place(opts, "unit", &info->unit, errp) ||
+        !take_place(opts, "index", &info->index, errp)) {
         return false;
     }
-    if (!iface || !g_str_equal(iface, "none")) {
-        error_setg(errp,
-                   "-drive if=%s: drives do not make devices here; use -drive if=none,id=ID,... "
-                   "and -device TYPE,drive=ID",
-                   iface ? iface : "(default)");
+    if (info->index >= 0 && (info->bus >= 0 || info->unit >= 0)) {
+        error_setg(errp, "-drive: index= and bus=, unit= exclude each other");
         return false;
     }
     if (snapshot || cor) {
@@ -232,7 +269,8 @@ static bool refuse(json_object *opts, GError **errp)
         error_setg(errp, "-drive media=%s is not valid: use disk or cdrom", media);
         return false;
     }
-    if (media && g_str_equal(media, "cdrom")) {
+    info->cdrom = media && g_str_equal(media, "cdrom");
+    if (info->cdrom) {
         set_str(opts, "read-only", "on");
     }
     return true;
@@ -327,7 +365,7 @@ static bool build_node(json_object *opts, GError **errp)
     return true;
 }
 
-static bool take_drive(json_object *opts, Drive *d, GError **errp)
+static bool take_drive(json_object *opts, Drive *d, DriveInfo *info, GError **errp)
 {
     g_autofree char *readonly = NULL;
 
@@ -340,7 +378,8 @@ static bool take_drive(json_object *opts, Drive *d, GError **errp)
     if (readonly) {
         set_str(opts, "read-only", readonly);
     }
-    if (!refuse(opts, errp) || !blk_parse_error_policy("rerror", d->rerror, &d->on_read, errp) ||
+    if (!take_info(opts, info, errp) ||
+        !blk_parse_error_policy("rerror", d->rerror, &d->on_read, errp) ||
         !blk_parse_error_policy("werror", d->werror, &d->on_write, errp) ||
         !take_cache(opts, d, errp)) {
         return false;
@@ -349,13 +388,39 @@ static bool take_drive(json_object *opts, Drive *d, GError **errp)
     return true;
 }
 
+/* A name for a drive that the board puts into a device and the user has not named. */
+static char *default_id(const DriveInfo *info)
+{
+    unsigned n = drives ? drives->len : 0;
+
+    return g_strdup_printf("%s%u",
+                           info->type == DRIVE_IF_PFLASH   ? "pflash"
+                           : info->type == DRIVE_IF_FLOPPY ? "floppy"
+                           : info->type == DRIVE_IF_VIRTIO ? "virtio"
+                           : info->cdrom                   ? "ide-cd"
+                                                           : "ide-hd",
+                           n);
+}
+
+/* Known to the board from now on. */
+static void remember(const DriveInfo *info)
+{
+    if (info->type != DRIVE_IF_NONE) {
+        if (!drives) {
+            drives = g_ptr_array_new();
+        }
+        g_ptr_array_add(drives, g_memdup2(info, sizeof(*info)));
+    }
+}
+
 static bool add(json_object *opts, GError **errp)
 {
     g_auto(Drive) d = {0};
+    DriveInfo info = {.bus = -1, .unit = -1, .index = -1};
     BlockBackend *blk;
     BlockNode *bs;
 
-    if (!take_drive(opts, &d, errp)) {
+    if (!take_drive(opts, &d, &info, errp)) {
         return false;
     }
     if (d.id && (blk_find(d.id) || block_node_find(d.id))) {
@@ -365,8 +430,15 @@ static bool add(json_object *opts, GError **errp)
     if (!json_object_object_get_ex(opts, "x-file-name", NULL) &&
         !json_object_object_get_ex(opts, "file", NULL) &&
         !json_object_object_get_ex(opts, "driver", NULL)) {
-        error_setg(errp, "-drive needs file=NAME");
-        return false;
+        if (info.type == DRIVE_IF_NONE || (!info.cdrom && info.type != DRIVE_IF_FLOPPY)) {
+            error_setg(errp, "-drive needs file=NAME");
+            return false;
+        }
+        remember(&info); /* a drive without a medium */
+        return true;
+    }
+    if (!d.id && info.type != DRIVE_IF_NONE) {
+        d.id = default_id(&info);
     }
     if (!build_node(opts, errp)) {
         return false;
@@ -383,12 +455,16 @@ static bool add(json_object *opts, GError **errp)
     blk->on_read_error = d.on_read;
     blk->on_write_error = d.on_write;
     blk_set_write_cache(blk, d.write_cache);
+    info.id = g_strdup(d.id);
+    remember(&info);
     return true;
 }
 
-bool drive_add(const char *text, GError **errp)
+bool drive_add(const char *text, const char *implied, GError **errp)
 {
-    g_autofree char *renamed = rename_file_key(text);
+    g_autofree char *both =
+        implied ? g_strdup_printf("%s%s%s", implied, *text ? "," : "", text) : g_strdup(text);
+    g_autofree char *renamed = rename_file_key(both);
     bool is_json = false;
     g_autoptr(json_object) opts = NULL;
 
@@ -402,4 +478,112 @@ bool drive_add(const char *text, GError **errp)
         return false;
     }
     return add(opts, errp);
+}
+
+/* --- for the board ---------------------------------------------------------------------------- */
+
+/* Whether a drive says that it is at this place. */
+static bool at_place(const DriveInfo *d, int bus, int unit, int units)
+{
+    if (d->index >= 0) {
+        return d->index == bus * units + unit;
+    }
+    return (d->bus >= 0 || d->unit >= 0) && MAX(d->bus, 0) == bus && MAX(d->unit, 0) == unit;
+}
+
+static bool has_place(const DriveInfo *d)
+{
+    return d->index >= 0 || d->bus >= 0 || d->unit >= 0;
+}
+
+/* Drives without a place of their own get the first places that nobody names. */
+static DriveInfo *nth_without_place(DriveInterface type, int n, int units)
+{
+    int place = 0;
+
+    for (unsigned i = 0; i < drives->len; i++) {
+        DriveInfo *d = drives->pdata[i];
+
+        if (d->type != type || has_place(d)) {
+            continue;
+        }
+        for (bool named = true; named; place += named) {
+            named = false;
+            for (unsigned j = 0; j < drives->len; j++) {
+                const DriveInfo *o = drives->pdata[j];
+
+                named |= o->type == type && has_place(o) &&
+                         at_place(o, place / units, place % units, units);
+            }
+        }
+        if (place++ == n) {
+            return d;
+        }
+    }
+    return NULL;
+}
+
+DriveInfo *drive_take(DriveInterface type, int bus, int unit, int units)
+{
+    DriveInfo *found = NULL;
+
+    for (unsigned n = 0; drives && !found && n < drives->len; n++) {
+        DriveInfo *d = drives->pdata[n];
+
+        if (d->type == type && !d->taken && has_place(d) && at_place(d, bus, unit, units)) {
+            found = d;
+        }
+    }
+    if (!found && drives) {
+        found = nth_without_place(type, bus * units + unit, units);
+    }
+    if (!found || found->taken) {
+        return NULL;
+    }
+    found->taken = true;
+    return found;
+}
+
+DriveInfo *drive_take_next(DriveInterface type)
+{
+    for (unsigned n = 0; drives && n < drives->len; n++) {
+        DriveInfo *d = drives->pdata[n];
+
+        if (d->type == type && !d->taken) {
+            d->taken = true;
+            return d;
+        }
+    }
+    return NULL;
+}
+
+bool drive_any_cdrom(void)
+{
+    for (unsigned n = 0; drives && n < drives->len; n++) {
+        if (((DriveInfo *)drives->pdata[n])->cdrom) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool drive_check_taken(GError **errp)
+{
+    for (unsigned n = 0; drives && n < drives->len; n++) {
+        const DriveInfo *d = drives->pdata[n];
+
+        if (!d->taken) {
+            const char *name = "";
+
+            for (unsigned i = 0; i < G_N_ELEMENTS(interfaces); i++) {
+                name = interfaces[i].type == d->type ? interfaces[i].name : name;
+            }
+            error_setg(errp,
+                       "-drive if=%s%s%s: the machine has no place for it; use another index=, or "
+                       "if=none,id=ID with -device TYPE,drive=ID",
+                       name, d->id ? ",id=" : "", d->id ? d->id : "");
+            return false;
+        }
+    }
+    return true;
 }

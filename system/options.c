@@ -141,6 +141,32 @@ static bool opt_msg(const OptionDef *def, const char *arg, GError **errp)
     return ok;
 }
 
+static bool opt_drive(const OptionDef *def, const char *arg, GError **errp)
+{
+    static const struct {
+        const char *option, *implied;
+    } shorts[] = {
+        {"hda", "if=ide,index=0,media=disk"},
+        {"hdb", "if=ide,index=1,media=disk"},
+        {"hdc", "if=ide,index=2,media=disk"},
+        {"hdd", "if=ide,index=3,media=disk"},
+        {"cdrom", "if=ide,index=2,media=cdrom"},
+        {"fda", "if=floppy,index=0"},
+        {"fdb", "if=floppy,index=1"},
+        {"pflash", "if=pflash"},
+    };
+    VmDrive *d = g_new0(VmDrive, 1);
+
+    d->text = arg;
+    for (size_t i = 0; i < G_N_ELEMENTS(shorts); i++) {
+        if (!strcmp(def->name, shorts[i].option)) {
+            d->option = shorts[i].option;
+            d->implied = shorts[i].implied;
+        }
+    }
+    return list_add(&vm_config.drives, d);
+}
+
 static bool opt_datadir(const OptionDef *def, const char *arg, GError **errp)
 {
     datadir_add(arg);
@@ -162,9 +188,11 @@ static const OptionDef option_table[] = {
      "firmware image, mapped so that it ends at 4 GiB"},
     {"blockdev", "DRIVER,node-name=N,...", OPT_LIST, F(blockdevs), NULL, NULL,
      "block node, as key=value or JSON: file, host_device, raw, null-co, blkdebug"},
-    {"boot", "[order=]LETTERS[,once=,menu=on|off,splash=,splash-time=,reboot-timeout=,strict=on|off]",
+    {"boot",
+     "[order=]LETTERS[,once=,menu=on|off,splash=,splash-time=,reboot-timeout=,strict=on|off]",
      OPT_KEYVAL, F(boot), "order", NULL,
      "boot order of a PC: a, b floppies, c disk, d CD-ROM, n network; times in ms"},
+    {"cdrom", "FILE", OPT_FN, 0, NULL, opt_drive, "CD-ROM image, as IDE drive 2"},
     {"chardev", "TYPE,id=ID,...", OPT_LIST, F(chardevs), NULL, NULL,
      "character device: stdio, socket, pty, file, pipe, null, ringbuf"},
     {"cpu", "MODEL[,+FEAT][,-FEAT][,FEAT=on]", OPT_STR, F(cpu), NULL, NULL,
@@ -178,15 +206,23 @@ static const OptionDef option_table[] = {
     {"device", "DRIVER[,PROP=VALUE...]", OPT_LIST, F(devices), NULL, NULL,
      "device, as key=value or JSON ('help' lists, 'DRIVER,help' shows its properties)"},
     {"display", "none", OPT_FN, 0, NULL, opt_display, "display; only 'none' is built in"},
-    {"drive", "file=F,if=none,id=ID,...", OPT_LIST, F(drives), NULL, NULL,
-     "disk image: file=, format=raw, if=none, id=, cache=, aio=, werror=, rerror=, discard=, "
-     "read-only="},
+    {"drive", "file=F,if=IF,id=ID,...", OPT_FN, 0, NULL, opt_drive,
+     "disk image: file=, format=raw, if=ide|floppy|pflash|virtio|none, index=, media=disk|cdrom, "
+     "id=, "
+     "cache=, aio=, werror=, rerror=, discard=, read-only="},
     {"enable-kvm", NULL, OPT_FN, 0, NULL, opt_enable_kvm, "short for -accel kvm"},
+    {"fda", "FILE", OPT_FN, 0, NULL, opt_drive, "floppy image, as drive A (-fdb: B)"},
+    {"fdb", "FILE", OPT_FN, 0, NULL, opt_drive, "floppy image, as drive B"},
     {"fw_cfg", "[name=]NAME,file=FILE|string=TEXT", OPT_LIST, F(fw_cfgs), NULL, NULL,
      "item of data for firmware; the name begins with opt/"},
     {"global", "DRIVER.PROP=VALUE", OPT_LIST, F(globals), NULL, NULL,
      "default of a device property"},
     {"h", NULL, OPT_FN, 0, NULL, NULL, "this text"},
+    {"hda", "FILE", OPT_FN, 0, NULL, opt_drive,
+     "disk image, as IDE drive 0 (-hdb, -hdc, -hdd: 1 to 3)"},
+    {"hdb", "FILE", OPT_FN, 0, NULL, opt_drive, "disk image, as IDE drive 1"},
+    {"hdc", "FILE", OPT_FN, 0, NULL, opt_drive, "disk image, as IDE drive 2"},
+    {"hdd", "FILE", OPT_FN, 0, NULL, opt_drive, "disk image, as IDE drive 3"},
     {"help", NULL, OPT_FN, 0, NULL, NULL, "this text"},
     {"initrd", "FILE", OPT_STR, F(initrd), NULL, NULL, "initial RAM disk of the -kernel"},
     {"kernel", "FILE", OPT_STR, F(kernel), NULL, NULL,
@@ -219,6 +255,8 @@ static const OptionDef option_table[] = {
      "object, as key=value or JSON: iothread, ioregionfd, memory-backend-ram ... ('help' lists)"},
     {"option-rom", "FILE[,bootindex=N]", OPT_LIST, F(option_roms), NULL, NULL,
      "option ROM that firmware runs"},
+    {"pflash", "FILE", OPT_FN, 0, NULL, opt_drive,
+     "flash image: the first is code, the second variables"},
     {"pidfile", "FILE", OPT_STR, F(pidfile), NULL, NULL, "file for the process id"},
     {"qmp", "CHARDEV", OPT_LIST, F(qmps), NULL, NULL, "QMP monitor on a character device"},
     {"qmp-pretty", "CHARDEV", OPT_LIST, F(qmps_pretty), NULL, NULL, "the same with indented JSON"},
@@ -245,7 +283,6 @@ static const char *const foreign_options[] = {"acpitable",
                                               "action",
                                               "add-fd",
                                               "alt-grab",
-                                              "cdrom",
                                               "chroot",
                                               "compat",
                                               "compat",
@@ -256,16 +293,10 @@ static const char *const foreign_options[] = {"acpitable",
                                               "dtb",
                                               "dump-vmstate",
                                               "enable-sync-profile",
-                                              "fda",
-                                              "fdb",
                                               "fsdev",
                                               "full-screen",
                                               "g",
                                               "gdb",
-                                              "hda",
-                                              "hdb",
-                                              "hdc",
-                                              "hdd",
                                               "icount",
                                               "incoming",
                                               "iscsi",
@@ -283,7 +314,6 @@ static const char *const foreign_options[] = {"acpitable",
                                               "overcommit",
                                               "parallel",
                                               "perfmap",
-                                              "pflash",
                                               "plugin",
                                               "portrait",
                                               "preconfig",
@@ -413,17 +443,25 @@ void options_print_help(FILE *out)
 
 OptionsResult options_parse(int argc, char **argv, GError **errp)
 {
+    bool disk = false;
+
     for (int i = 1; i < argc; i++) {
         const char *given = argv[i], *arg = NULL;
         const char *name = given + 1;
         const OptionDef *def;
 
         if (given[0] != '-' || given[1] == '\0') {
-            error_setg(errp,
-                       "%s: not an option; a disk image is given with -drive file=%s,if=none,id=d0 "
-                       "-device ...",
-                       given, given);
-            return OPTIONS_FAILED;
+            /* A disk image, as with -hda. */
+            if (*given == '-' || disk) {
+                error_setg(errp, "%s: not an option%s", given,
+                           disk ? ", and a second disk image needs -hdb or -drive" : "");
+                return OPTIONS_FAILED;
+            }
+            disk = true;
+            if (!option_apply(option_find("hda"), given, errp)) {
+                return OPTIONS_FAILED;
+            }
+            continue;
         }
         if (*name == '-') {
             name++;

@@ -378,13 +378,34 @@ static bool create_blockdev(const char *text, GError **errp)
     return ok;
 }
 
-static bool create_drive(const char *text, GError **errp)
+/* "file=NAME" with the commas of NAME kept as they are. */
+static char *file_option(const char *name)
 {
+    g_auto(GStrv) parts = g_strsplit(name, ",", -1);
+    g_autofree char *doubled = g_strjoinv(",,", parts);
+
+    return g_strdup_printf("file=%s", doubled);
+}
+
+static bool create_drive(const VmDrive *drive, GError **errp)
+{
+    g_autofree char *file = drive->option ? file_option(drive->text) : NULL;
     g_autoptr(GError) err = NULL;
 
-    if (!drive_add(text, &err)) {
-        error_setg(errp, "-drive %s: %s", text, err->message);
+    if (!drive_add(file ? file : drive->text, drive->option ? drive->implied : NULL, &err)) {
+        error_setg(errp, "-%s %s: %s", drive->option ? drive->option : "drive", drive->text,
+                   err->message);
         return false;
+    }
+    return true;
+}
+
+static bool create_drives(GError **errp)
+{
+    for (unsigned n = 0; vm_config.drives && n < vm_config.drives->len; n++) {
+        if (!create_drive(vm_config.drives->pdata[n], errp)) {
+            return false;
+        }
     }
     return true;
 }
@@ -532,7 +553,7 @@ static bool create_board(GError **errp)
     /* Each vCPU, the main loop, and threads that DMA to other devices. */
     ioregion_set_max_waiters(ms->smp.max_cpus + 4);
     return machine_create_ram(ms, errp) && for_each(vm_config.blockdevs, create_blockdev, errp) &&
-           for_each(vm_config.drives, create_drive, errp) && (!mc->init || mc->init(ms, errp));
+           create_drives(errp) && (!mc->init || mc->init(ms, errp)) && drive_check_taken(errp);
 }
 
 static bool create_servers(GError **errp)

@@ -65,6 +65,10 @@ void add_boot_device_path(int32_t bootindex, DeviceState *dev, const char *suffi
         return;
     }
     path = g_string_new(NULL);
+    /* A drive's path is its controller's, with the suffix. */
+    while (dev && !object_is_a(OBJECT(dev), TYPE_PCI_DEVICE)) {
+        dev = dev->parent_bus ? dev->parent_bus->parent : NULL;
+    }
     if (dev && object_is_a(OBJECT(dev), TYPE_PCI_DEVICE)) {
         add_pci_path(path, PCI_DEVICE(dev));
     }

@@ -319,9 +319,9 @@ static json_object *get_absent(Object *obj, const ObjectProperty *prop, GError *
 
 static const ObjectProperty pc_props[] = {
     ABSENT("smbus", "bool", "SMBus controller"),
-    ABSENT("sata", "bool", "SATA controller"),
     ABSENT("vmport", "OnOffAuto", "VMware port"),
     ABSENT("smm", "OnOffAuto", "system management mode"),
+    DEFINE_PROP_BOOL("sata", PCMachineState, sata, true, "The q35 board's SATA controller"),
     DEFINE_PROP_BOOL("i8042", PCMachineState, i8042, true,
                      "Keyboard controller's reset and A20 commands"),
     DEFINE_PROP_BOOL("hpet", PCMachineState, hpet, true, "High precision event timer"),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The pc board: 440FX host bridge, PIIX3, PIIX4's power management. */
 #include "hw/i386/pc.h"
+#include "hw/ide/piix.h"
 #include "hw/isa/piix.h"
 #include "hw/pci-host/i440fx.h"
 #include "pc_dsdt.h"
@@ -34,6 +35,9 @@ static bool add_south_bridge(PCMachineState *pc, GError **errp)
     piix3_connect_host(PIIX3(isa), pc->host);
     pci_bus_irqs(pc->host->bus, piix3_set_pirq, piix3_map_irq, isa, PIIX_PIRQS);
 
+    if (!piix_ide_create(pc->host->bus, PCI_DEVFN(1, 1), pc->gsi.line, errp)) {
+        return false;
+    }
     pm = qdev_new(TYPE_PIIX4_PM);
     PIIX4_PM(pm)->gsi = pc->gsi.line;
     PCI_DEVICE(pm)->devfn = PCI_DEVFN(1, 3);
@@ -64,6 +68,8 @@ static const PCBoard piix_board = {
     .dsdt_size = sizeof(pc_dsdt),
     .low_all = 0xe0000000u,
     .low_split = 0xc0000000u,
+    .ide_buses = 2,
+    .ide_units = 2,
     .pm_base = PIIX_PMBASE,
     .gpe_base = PIIX_GPE_BASE,
     .sci_irq = PIIX_SCI_IRQ,
@@ -78,7 +84,8 @@ static bool pc_init(MachineState *ms, GError **errp)
     pc->board = &piix_board;
     return pc_memory_init(pc, errp) && x86_cpus_init(ms, errp) && add_host(pc, errp) &&
            pc_interrupts_init(pc, OBJECT(pc->host), errp) && add_south_bridge(pc, errp) &&
-           pc_isa_init(pc, errp) && pc_firmware_init(pc, errp);
+           pc_isa_init(pc, errp) && pc_drives_init(pc, errp) &&
+           pc_firmware_init(pc, errp);
 }
 
 static void pc_class_init(ObjectClass *klass, const void *data)

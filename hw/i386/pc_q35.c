@@ -38,6 +38,19 @@ static bool add_south_bridge(PCMachineState *pc, GError **errp)
     return true;
 }
 
+static bool add_sata(PCMachineState *pc, GError **errp)
+{
+    DeviceState *dev;
+
+    if (!pc->sata) {
+        return true;
+    }
+    dev = qdev_new("ich9-ahci");
+    PCI_DEVICE(dev)->devfn = PCI_DEVFN(0x1f, 2);
+    PCI_DEVICE(dev)->multifunction = true;
+    return qdev_realize_and_unref(dev, BUS(pc->host->bus), errp);
+}
+
 static void q35_firmware_setup(PCMachineState *pc)
 {
     mch_firmware_setup(MCH(pc->north));
@@ -59,6 +72,8 @@ static const PCBoard q35_board = {
     .ecam_size = Q35_ECAM_SIZE,
     .low_all = Q35_ECAM_BASE,
     .low_split = 0x80000000u,
+    .ide_buses = 6,
+    .ide_units = 1,
     .pm_base = ICH9_PMBASE,
     .gpe_base = ICH9_PMBASE + 0x20,
     .sci_irq = ICH9_SCI_IRQ,
@@ -73,7 +88,8 @@ static bool q35_init(MachineState *ms, GError **errp)
     pc->board = &q35_board;
     return pc_memory_init(pc, errp) && x86_cpus_init(ms, errp) && add_host(pc, errp) &&
            pc_interrupts_init(pc, OBJECT(pc->host), errp) && add_south_bridge(pc, errp) &&
-           pc_isa_init(pc, errp) && pc_firmware_init(pc, errp);
+           add_sata(pc, errp) && pc_isa_init(pc, errp) && pc_drives_init(pc, errp) &&
+           pc_firmware_init(pc, errp);
 }
 
 static void q35_class_init(ObjectClass *klass, const void *data)

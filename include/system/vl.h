@@ -6,6 +6,13 @@
 #include "hw/boards.h"
 #include "qemu/error.h"
 
+/* One -drive, or an option that is short for one. */
+typedef struct VmDrive {
+    const char *option;  /* "hda"; NULL: -drive itself */
+    const char *implied; /* keys that option stands for */
+    const char *text;    /* the argument: a file's name for a short option */
+} VmDrive;
+
 /* What the command line said; strings are argv's or owned by this, which lives as long as the
  * process. */
 typedef struct VmConfig {
@@ -14,7 +21,8 @@ typedef struct VmConfig {
     const char *cpu;
     json_object *smp, *memory; /* merged -smp, -m */
     const char *kernel, *initrd, *append, *bios;
-    GPtrArray *drives, *blockdevs, *devices, *objects, *chardevs, *mons,
+    GPtrArray *drives; /* VmDrive, in order */
+    GPtrArray *blockdevs, *devices, *objects, *chardevs, *mons,
         *globals;                                       /* char *, as given */
     GPtrArray *serials, *qmps, *qmps_pretty, *monitors; /* char *, as given */
     const char *qtest, *qtest_log;

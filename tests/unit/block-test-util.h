@@ -85,7 +85,7 @@ static inline bool try_blockdev(GError **errp, const char *fmt, ...)
 #define drive_fails(words, text) \
     do { \
         g_autoptr(GError) err_ = NULL; \
-        g_assert_false(drive_add(text, &err_)); \
+        g_assert_false(drive_add(text, NULL, &err_)); \
         g_test_message("%s", err_->message); \
         g_assert_nonnull(strstr(err_->message, words)); \
     } while (0)

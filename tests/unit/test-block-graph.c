@@ -131,7 +131,7 @@ static void test_drive(void)
     g_autoptr(GError) err = NULL;
     BlockBackend *blk;
 
-    g_assert_true(drive_add(text, &err));
+    g_assert_true(drive_add(text, NULL, &err));
     drive_fails("in use already", "if=none,id=d0,driver=null-co");
     blk = attach("d0");
     g_assert_cmpstr(blk_name(blk), ==, "d0");
@@ -147,28 +147,28 @@ static void test_drive(void)
     blk_detach_dev(blk);
     g_assert_null(blk_find("d0"));
 
-    g_assert_true(drive_add(wt, &err));
+    g_assert_true(drive_add(wt, NULL, &err));
     blk = blk_attach_dev("d1", NULL, false, &err);
     g_assert_true(blk_is_read_only(blk));
     g_assert_false(blk_write_cache_enabled(blk));
     blk_detach_dev(blk);
 
-    g_assert_true(drive_add("file=null-co://,if=none,id=n,file.size=64K", &err));
+    g_assert_true(drive_add("file=null-co://,if=none,id=n,file.size=64K", NULL, &err));
     blk = attach("n");
     g_assert_cmpint(blk_getlength(blk), ==, 64 * KiB);
     blk_detach_dev(blk);
-    g_assert_true(drive_add("driver=null-aio,if=none,id=n,size=1M,cache=directsync", &err));
+    g_assert_true(drive_add("driver=null-aio,if=none,id=n,size=1M,cache=directsync", NULL, &err));
     blk = attach("n");
     g_assert_cmpint(blk_getlength(blk), ==, 1 * MiB);
     blk_detach_dev(blk);
-    g_assert_true(drive_add(q3, &err));
+    g_assert_true(drive_add(q3, NULL, &err));
     blk_detach_dev(blk_find("q"));
 
     g_assert_true(g_file_set_contents(qcow, "QFI\xfb rest", 9, NULL));
     drive_fails("looks like an image in a format other than raw", q1);
-    g_assert_true(drive_add(q2, &err));
+    g_assert_true(drive_add(q2, NULL, &err));
     blk_detach_dev(blk_find("q"));
-    drive_fails("-device", "file=x,if=virtio");
+    drive_fails("if=scsi is not valid", "file=x,if=scsi");
     drive_fails("-device", "file=x");
     drive_fails("snapshot=on is not supported", "file=x,if=none,snapshot=on");
     drive_fails("cache=fast is not valid", "file=x,if=none,cache=fast");

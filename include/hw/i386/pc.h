@@ -29,6 +29,7 @@ typedef struct PCBoard {
     uint64_t ecam_base, ecam_size; /* size 0: no ECAM */
     uint64_t low_all;   /* RAM below 4 GiB may reach up to here, */
     uint64_t low_split; /* or, when there is more than that, to here */
+    int ide_buses, ide_units; /* where -drive if=ide goes */
     uint16_t pm_base, gpe_base;
     uint8_t sci_irq;
     /* What firmware would have done to the chipset: before a kernel is started directly. */
@@ -42,7 +43,7 @@ typedef struct PCMachineState {
     MachineState parent_obj;
     const PCBoard *board;
     int acpi; /* OnOffAuto */
-    bool i8042, hpet;
+    bool i8042, hpet, sata;
     GSIState gsi;
     PCIHostState *host;
     DeviceState *north, *south, *power; /* the board's own chips: host bridge function, ISA bridge, PM function */
@@ -52,6 +53,7 @@ typedef struct PCMachineState {
     ISADevice *rtc;
     uint64_t ram_below_4g, ram_above_4g;
     MemoryRegion ram_low, ram_high, pci_mem, bios, isa_bios, isa_hole, msi;
+    uint8_t disk_translation, disk_types; /* CMOS 0x39 and 0x12 */
     bool booted;         /* the first boot has begun: -boot once= is over */
     char *firmware_path; /* NULL: a kernel is started directly */
     BootPlan *boot;      /* what a direct start loads; NULL with firmware */
@@ -75,6 +77,8 @@ bool pc_isa_init(PCMachineState *pc, GError **errp);
 /* For a kernel that is started directly: PCI's classic interrupts become level-triggered and are
  * told to the functions.  After firmware_setup(). */
 void pc_irq_firmware_setup(PCMachineState *pc);
+/* Devices for -drive if=ide, virtio and floppy, and the default CD-ROM. From init(), when the controllers are there. */
+bool pc_drives_init(PCMachineState *pc, GError **errp);
 /* Firmware image below 4 GiB and below 1 MiB, or none where a kernel is started directly. */
 bool pc_firmware_init(PCMachineState *pc, GError **errp);
 /* All devices exist: fw_cfg's items, ACPI tables, the plan of a direct start. */
