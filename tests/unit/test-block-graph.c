@@ -169,7 +169,7 @@ static void test_drive(void)
     g_assert_true(drive_add(q2, NULL, &err));
     blk_detach_dev(blk_find("q"));
     drive_fails("if=scsi is not valid", "file=x,if=scsi");
-    drive_fails("-device", "file=x");
+    drive_fails("Could not open", "file=x");
     drive_fails("snapshot=on is not supported", "file=x,if=none,snapshot=on");
     drive_fails("cache=fast is not valid", "file=x,if=none,cache=fast");
     drive_fails("werror=perhaps", "file=x,if=none,werror=perhaps");
