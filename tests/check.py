@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs the steps of "make check" and adds their results up.
 
-Every step has a name (unit, qtest, guest, lab, asan, tsan, clang).  A step's tests speak TAP; each of their lines counts as
+Every step has a name (unit, qtest, guest, lab, kselftest, asan, tsan, clang).  A step's tests speak TAP; each of their lines counts as
 one test.  The last line printed is "N passed, N failed, N skipped", alone; every skip and every failure is
 listed with its reason before it.  The exit status is 0 when nothing failed.
 """
@@ -156,11 +156,9 @@ class Checker:
     def guest(self):
         return self.meson_tests(self.build, ['guest'], 'guest')
 
-    def lab(self):
-        log = self.build / 'check' / 'lab.log'
-        command = [PYTHON, str(SOURCE / 'tests/lab/lab.py'), '--build', str(self.build)]
-        if self.soak:
-            command.append('--soak')
+    def spoken(self, name, command):
+        """A program that speaks TAP and tells its progress in comments, which are passed on as they come."""
+        log = self.build / 'check' / f'{name}.log'
         log.parent.mkdir(parents=True, exist_ok=True)
         with open(log, 'w') as out:
             child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -172,9 +170,20 @@ class Checker:
                 text.append(line)
                 if line.startswith('# '):
                     print('   ', line[2:].rstrip(), flush=True)
-        tally = read_tap(''.join(text), 'lab')
+        tally = read_tap(''.join(text), name)
         if child.wait() != 0 and not tally.failed:
-            tally.failed.append(f'lab: the runner ended with {child.returncode} (see {log})')
+            tally.failed.append(f'{name}: the runner ended with {child.returncode} (see {log})')
+        return tally
+
+    def lab(self):
+        command = [PYTHON, str(SOURCE / 'tests/lab/lab.py'), '--build', str(self.build)]
+        return self.spoken('lab', command + ['--soak'] * self.soak)
+
+    def kselftest(self):
+        command = [PYTHON, str(SOURCE / 'tests/lab/kselftest.py'), '--build', str(self.build)]
+        tally = self.spoken('kselftest', command + ['--soak'] * self.soak)
+        if self.soak:
+            tally.add(self.spoken('kselftest-debug', command + ['--soak', '--debug']))
         return tally
 
     def asan(self):
