@@ -134,6 +134,14 @@ def sparse(headers, folder):
     return [line for line in text.splitlines() if re.match(rf'{re.escape(str(folder))}/.*:\d+.*(warning|error):', line)]
 
 
+def missing_tests(program):
+    """Names in brackets in the specification that no test has."""
+    text = (SOURCE / 'docs/specs/ioregionfd.rst').read_text()
+    named = {name for group in re.findall(r'\[([a-z0-9][a-z0-9, -]*)\]', text) for name in re.split(r',\s*', group)}
+    listing = subprocess.run([str(program), '--list'], check=True, capture_output=True, text=True).stdout
+    return sorted(named - {line.split()[0] for line in listing.splitlines()})
+
+
 class Plan:
     """Which tests run with which front end and channel."""
 
@@ -309,6 +317,10 @@ def main():
             for line in complaints[:30]:
                 say(line)
             state.tell(not complaints, 'sparse has nothing to complain about')
+            missing = missing_tests(program)
+            if missing:
+                say(f'named by the specification: {", ".join(missing)}')
+            state.tell(not missing, 'every test that the specification names is there')
     except (LabError, subprocess.SubprocessError, OSError) as error:
         for line in str(error).splitlines()[-40:]:
             say(line)

@@ -20,6 +20,7 @@ sys.dont_write_bytecode = True
 import cases  # noqa: E402
 import images  # noqa: E402
 import kmod  # noqa: E402
+import kselftest  # noqa: E402
 import level1  # noqa: E402
 from kernel import LabError  # noqa: E402
 
@@ -53,26 +54,44 @@ def main():
         print(f'Bail out! {error}')
         return 1
     # An engine in the kernel is tried in level 1 only: nothing is loaded on this machine.
-    here = level1.hardware_kvm() and not prepare
-    command = [sys.executable if here else '/usr/bin/python3', str(HERE / 'cases.py'),
-               '--emulator', str(emulator), '--lab', str(made.lab)]
-    command += ['--soak'] * options.soak + ['--peer'] * options.peer
-    if options.engine:
-        command += ['--engine', options.engine]
-    if here:
+    can_run_here = level1.hardware_kvm() and not prepare
+    chosen = options.cases or [case.__name__ for case in cases.CASES
+                               if not ((options.peer or options.engine) and case in cases.LEVEL1_CASES)]
+    own = [case.__name__ for case in cases.LEVEL1_CASES if case.__name__ in chosen]
+    status = 0
+    if can_run_here:
+        say('this machine has hardware KVM: the guests run on it')
         folder = made.lab / 'run-lab'
         shutil.rmtree(folder, ignore_errors=True)
-        say('this machine has hardware KVM: the guests run on it')
-        return subprocess.run(command + ['--folder', str(folder)] + options.cases, check=False,
-                              stdin=subprocess.DEVNULL).returncode
+        here = [name for name in chosen if name not in own]
+        if here:
+            status = subprocess.run(command_for(sys.executable, made, options, emulator) + ['--folder', str(folder)] + here,
+                                    check=False, stdin=subprocess.DEVNULL).returncode
+        chosen = own
+    if not chosen:
+        return status
     say('the guests run in level 1')
-    return in_level1(made, (prepare, command), options, [HERE, emulator, *needs])
+    command = command_for('/usr/bin/python3', made, options, emulator)
+    if own:
+        try:
+            modules = kselftest.Modules(made, False)
+        except (LabError, subprocess.SubprocessError, OSError) as error:
+            print(f'Bail out! {error}')
+            return 1
+        command += ['--load-module', modules.load('module'), '--load-kvm', modules.load('kvm')]
+        needs = [*needs, made.lab]
+    return in_level1(made, (prepare, command), options, [HERE, emulator, *needs], chosen) or status
 
 
-def in_level1(made, command, options, needs):
+def command_for(python, made, options, emulator):
+    command = [python, str(HERE / 'cases.py'), '--emulator', str(emulator), '--lab', str(made.lab)]
+    command += ['--soak'] * options.soak + ['--peer'] * options.peer
+    return command + (['--engine', options.engine] if options.engine else [])
+
+
+def in_level1(made, command, options, needs, left):
     """Runs the cases in level 1; again, those that are left, when level 1 dies of its emulator. The program's exit status."""
     limit = options.limit or (7200 if options.soak else 1800)
-    left = options.cases or [case.__name__ for case in cases.CASES]
     done = []   # (went well, what the case is)
     current = None
 

@@ -70,6 +70,10 @@ def emulator_fault(console):
     overflow = console.find('stack guard page was hit')
     if overflow >= 0 and re.search(r'asm_(sysvec|common_interrupt)\S*\n.*RIP: 0010:__svm_vcpu_run', console[overflow:]):
         return 'level 1\'s emulator interrupted it between #VMEXIT and STGI'
+    # The kernel changes its own code by way of a breakpoint; a processor that goes on executing that breakpoint after it is gone
+    # has not seen the change.
+    if re.search(r'(soft lockup|detected stalls)[^$]*RIP: 0010:asm_exc_int3', console):
+        return 'a CPU of level 1\'s emulator did not see a change of the kernel\'s code'
     return None
 
 
