@@ -72,7 +72,7 @@ def emulator_fault(console):
         return 'level 1\'s emulator interrupted it between #VMEXIT and STGI'
     # The kernel changes its own code by way of a breakpoint; a processor that goes on executing that breakpoint after it is gone
     # has not seen the change.
-    if re.search(r'(soft lockup|detected stalls)[^$]*RIP: 0010:asm_exc_int3', console):
+    if re.search(r'(soft lockup|detected stalls).*RIP: 0010:asm_exc_int3', console, re.DOTALL):
         return 'a CPU of level 1\'s emulator did not see a change of the kernel\'s code'
     return None
 
