@@ -582,7 +582,9 @@ static void regions_look_up(void)
     struct machine *m = machine_new(1);
     struct channel *c = channel_new_kind(m, CH_RING, 16000);
     struct vcpu *v = &m->vcpu[0];
-    struct guest_op op = {OP_WRITE, 2, GUEST_MMIO + 16 * 1999, 1, 4000};
+    /* few on a kernel that checks itself: there all costs more */
+    const unsigned writes = options.slow > 9 ? 300 : 4000;
+    struct guest_op op = {OP_WRITE, 2, GUEST_MMIO + 16 * 1999, 1, writes};
     int64_t one = INT64_MAX, many = INT64_MAX;
 
     channel_bind(m, c, GUEST_MMIO + 1999 * 16, 8, POSTED, 1999);
@@ -603,11 +605,12 @@ static void regions_look_up(void)
             one = start < one ? start : one;
         else
             many = start < many ? start : many;
-        for (unsigned i = 0; i < 4000; i++)
+        for (unsigned i = 0; i < writes; i++)
             CHECK(ring_take(channel_ring(c), &cmd));
     }
-    test_note("4,000 writes with one region %lld ms, with 4,000 regions %lld ms", (long long)one, (long long)many);
-    CHECK(many <= one + one / 2 + 5);
+    test_note("%u writes with one region %lld ms, with 4,000 regions %lld ms", writes, (long long)one, (long long)many);
+    /* The best of three each; a search through all would cost many times as much. */
+    CHECK(many <= 2 * one + 20);
 }
 
 const struct test abi_tests[] = {
