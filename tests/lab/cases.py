@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The lab's cases: Linux guests with NVMe disks that IOThreads serve through ioregionfd. TAP on the standard output.
+"""The lab's cases: Linux guests with NVMe and virtio disks that IOThreads serve through ioregionfd. TAP on the standard output.
 
 Runs where /dev/kvm runs Linux guests; lab.py sees to that.
 """
@@ -43,16 +43,20 @@ class Lab:
         """Seconds on hardware; an emulated machine gets more."""
         return seconds * self.slow
 
-    def machine(self, job, arguments=(), cpus=1, memory=256):
+    def machine(self, job, arguments=(), cpus=1, memory=256, kind='nvme'):
         append = f'{images.GUEST_APPEND} lab.job={job}'
+        if kind == 'virtio':
+            append += ' lab.disk=vda'
         if arguments:
             append += ' lab.args=' + ','.join(str(argument) for argument in arguments)
         accel = f'kvm,ioregionfd={self.engine}' if self.engine else 'kvm'
         return ['-machine', 'q35', '-accel', accel, '-cpu', 'host', '-smp', str(cpus), '-m', str(memory), '-nodefaults',
                 '-kernel', str(self.vmlinuz), '-initrd', str(self.lab / 'guest.cpio'), '-append', append]
 
-    def disk(self, image, iothreads=1, more=''):
-        """An NVMe disk with its ioregionfds, one for each IOThread; the peer has its own way."""
+    def disk(self, image, iothreads=1, more='', kind='nvme'):
+        """A disk with its ioregionfds, one for each IOThread; the peer has its own way."""
+        if kind == 'virtio':
+            return self._virtio_disk(image, iothreads, more)
         drive = ['-drive', f'file={image},if=none,id=d0,format=raw']
         if self.peer:
             return drive + ['-device', f'nvme,drive=d0,serial=lab{more}']
@@ -69,6 +73,20 @@ class Lab:
                 name, value = word.split('=')
                 device[name] = int(value) if value.isdigit() else value
         return arguments + drive + ['-device', json.dumps(device)]
+
+    def _virtio_disk(self, image, iothreads, more):
+        """One IOThread: registers and notifications through an ioregionfd object. More: registers in the main loop, queues dealt out,
+        notifications by eventfd."""
+        arguments = ['-drive', f'file={image},if=none,id=d0,format=raw']
+        for number in range(iothreads):
+            arguments += ['-object', f'iothread,id=iot{number}']
+        if self.peer:
+            return arguments + ['-device', f'virtio-blk-pci,drive=d0,iothread=iot0{more}']
+        if iothreads == 1:
+            return arguments + ['-object', 'ioregionfd,id=ior0,iothread=iot0',
+                                '-device', f'virtio-blk-pci,id=vd0,drive=d0,ioregionfd=ior0{more}']
+        mapping = ''.join(f',iothread-vq-mapping.{n}.iothread=iot{n}' for n in range(iothreads))
+        return arguments + ['-device', f'virtio-blk-pci,id=vd0,drive=d0{mapping}{more}']
 
 
 def job_done(vm, job, limit):
@@ -181,6 +199,65 @@ def metadata(lab, folder):
         raise VmError(f'e2fsck: {wrong}')
 
 
+def virtio_boot_and_mount(lab, folder):
+    """the guest boots, reads a file of an ext4 virtio disk and writes one, its notifications carried by ioregionfd; the image is clean"""
+    image = lab.scratch / 'disk.img'
+    images.make_ext4(image, 32, {'hello.txt': 'Hello from the host.\n'})
+    with Vm(lab.emulator, folder, lab.machine('demo', kind='virtio') + lab.disk(image, kind='virtio') +
+            ['-no-shutdown']) as vm:
+        vm.qmp.wait_event('SHUTDOWN', lab.limit(60))
+        job_done(vm, 'demo', 1)
+        if 'GUEST reads hello.txt: Hello from the host.' not in vm.text():
+            raise VmError(f'the guest did not print the file: {vm.text()[-400:]!r}')
+        if not lab.peer:
+            regions = [region for channel in vm.qmp.execute('query-ioregionfd') if channel['id'] == 'ior0'
+                       for region in channel['regions']]
+            if not sum(region['posted'] for region in regions) or not sum(region['writes'] for region in regions):
+                raise VmError(f'the disk worked, but not through ioregionfd: {regions}')
+        vm.qmp.execute('quit')
+        off(vm, lab.limit(10))
+    wrong = images.fsck(image)
+    if wrong:
+        raise VmError(f'e2fsck: {wrong}')
+    if 'written by the guest' not in images.read_file(image, 'guest.txt'):
+        raise VmError('the file that the guest wrote is not in the image')
+
+
+def virtio_four_queues(lab, folder):
+    """4 vCPUs with 4 virtio queues over 2 IOThreads, packed rings, while the way of notifications changes: a fio verify job is clean"""
+    image = lab.scratch / 'disk.img'
+    mib = 32 if lab.soak else 6
+    images.make_blank(image, 4 * mib)
+    more = ',num-queues=4' + ('' if lab.peer else ',packed=on')
+    with Vm(lab.emulator, folder, lab.machine('fio-verify', [mib], cpus=4, memory=384, kind='virtio') +
+            lab.disk(image, iothreads=2, more=more, kind='virtio')) as vm:
+        ways = ['exit', 'ioregionfd', 'ioeventfd', 'exit:ioregionfd:ioeventfd']
+        vm.wait_text('GUEST has', lab.limit(60))
+        for number in range(0 if lab.peer else 12):
+            vm.qmp.execute('qom-set', path='/machine/peripheral/vd0', property='notify', value=ways[number % len(ways)])
+            time.sleep(0.4)
+        job_done(vm, 'fio-verify', lab.limit(400 if lab.soak else 60))
+        off(vm, lab.limit(10))
+
+
+def virtio_reset_under_load(lab, folder):
+    """system_reset, stop and cont under I/O on a virtio disk: the guest boots again and its load is clean"""
+    image = lab.scratch / 'disk.img'
+    images.make_blank(image, 16)
+    with Vm(lab.emulator, folder, lab.machine('steady', [4], kind='virtio') + lab.disk(image, kind='virtio')) as vm:
+        start = 0
+        for number in range(12 if lab.soak else 2):
+            start = vm.wait_text('GUEST load begins', lab.limit(60), start).end()
+            time.sleep(1 + number * 0.37)
+            vm.qmp.execute('stop')
+            vm.qmp.execute('cont')
+            vm.qmp.execute('system_reset')
+            vm.qmp.wait_event('RESET', lab.limit(10))
+        vm.wait_text('GUEST load is clean', lab.limit(90), start)
+        job_done(vm, 'steady', lab.limit(30))
+        off(vm, lab.limit(10))
+
+
 def kernel_engine(lab, folder, engine, unload):
     """Over 10,000 requests, each with its doorbells; the vCPU thread sees none of these."""
     image = lab.scratch / 'disk.img'
@@ -227,6 +304,7 @@ def engine_kvm(lab, folder):
 # These load kernel modules: level 1 only. engine_kvm leaves no KVM behind: it is the last one.
 LEVEL1_CASES = [engine_module, engine_kvm]
 CASES = [boot_and_mount, four_queues, stop_and_cont, reset_under_load, metadata, legacy_irqchips] + LEVEL1_CASES
+CASES += [virtio_boot_and_mount, virtio_four_queues, virtio_reset_under_load]
 
 
 def main():
