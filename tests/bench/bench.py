@@ -25,7 +25,7 @@ import kselftest  # noqa: E402
 import level1  # noqa: E402
 from kernel import LabError  # noqa: E402
 
-PARTS = ('start', 'access', 'scaling', 'requests', 'channels')
+PARTS = ('start', 'access', 'scaling', 'requests', 'virtio', 'channels')   # virtio: that share of requests alone
 MIB = 1024
 START = time.monotonic()
 
@@ -91,6 +91,11 @@ class Results:
                 where = {'measure': 'requests', 'kind': kind, 'depth': depth, 'disk': 'nvme'}
                 yield (f'NVMe {kind[4:]} depth {depth}, {variant}',
                        self.value(**where, emulator='ours', variant=variant), self.value(**where, emulator='debian'), share)
+            for kind, share in (('randread', 0.6), ('randwrite', 0.75)):
+                where = {'measure': 'requests', 'kind': kind, 'depth': depth, 'disk': 'virtio'}
+                yield (f'virtio-blk {kind[4:]} depth {depth}, IOThread',
+                       self.value(**where, emulator='ours', variant='ioeventfd'),
+                       self.value(**where, emulator='debian'), share)
         for what in ('write', 'read'):
             for test in ('mmio-latch', 'portio-latch'):
                 where = {'measure': 'access', 'emulator': 'ours', 'kind': 'answered', 'what': what, 'test': test}
@@ -144,7 +149,8 @@ def show(results):
         print(f'  {way:<50}' + ''.join(f'{number(cell):>10}' for cell in cells))
     print(f'\n{"4 KiB requests, instructions":<34}{"read 1":>10}{"read 32":>10}{"write 1":>10}{"write 32":>10}')
     for emulator, variant, disk in (('ours', 'dbbuf', 'nvme'), ('ours', 'trapped', 'nvme'), ('debian', 'default', 'nvme'),
-                                    ('debian', 'floor', 'null')):
+                                    ('ours', 'ioeventfd', 'virtio'), ('ours', 'ioregionfd', 'virtio'),
+                                    ('debian', 'iothread', 'virtio'), ('debian', 'floor', 'null')):
         where = {'measure': 'requests', 'emulator': emulator, 'variant': variant, 'disk': disk}
         cells = [results.value(**where, kind=kind, depth=depth) for kind in ('randread', 'randwrite') for depth in (1, 32)]
         name = f'null_blk in the guest: the floor' if disk == 'null' else f'{emulator} {disk} ({variant})'

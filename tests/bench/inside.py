@@ -25,7 +25,7 @@ import initramfs  # noqa: E402
 from vm import Vm, VmError  # noqa: E402
 
 RAM_MIB = 256
-REQUESTS = {'nvme': 4000, 'null': 20000}
+REQUESTS = {'nvme': 4000, 'virtio': 1500, 'null': 20000}
 TRACING = pathlib.Path('/sys/kernel/tracing')
 IOTHREAD = ['-object', 'iothread,id=iot0,poll-max-ns=0']
 
@@ -56,6 +56,13 @@ class Emulator:
         more = ',dbbuf=off' if variant == 'trapped' else ''
         return IOTHREAD + ['-object', 'ioregionfd,id=ior0,iothread=iot0'] + drive + [
             '-device', f'nvme,drive=d0,serial=bench,ioregionfd=ior0{more}']
+
+
+def virtio_disk(emulator, image, variant):
+    """A virtio disk on an IOThread; ours with notifications by eventfd or by ioregionfd, the peer as it does it."""
+    drive = ['-object', 'iothread,id=iot0,poll-max-ns=0', '-drive', f'file={image},if=none,id=d0,format=raw']
+    more = f',notify={variant}' if emulator.ours else ''
+    return drive + ['-device', f'virtio-blk-pci,drive=d0,iothread=iot0{more}']
 
 
 def access_variants(emulator):
@@ -136,10 +143,12 @@ def measure_requests(emulator, variant, lab, disk, image, folder):
     say(f'{emulator.name}: requests on {disk}, {variant}')
     where = {'measure': 'requests', 'emulator': emulator.name, 'variant': variant, 'disk': disk}
     append = f'{images.GUEST_APPEND} lab.job=bench lab.args={disk},{REQUESTS[disk]}'
+    append += ' lab.disk=vda' if disk == 'virtio' else ''
+    device = virtio_disk(emulator, image, variant) if disk == 'virtio' else emulator.nvme(image, variant)
     try:
         with Vm(emulator.path, folder / f'requests-{emulator.name}-{variant}-{disk}', emulator.machine() +
                 ['-kernel', str(lab['vmlinuz']), '-initrd', str(lab['guest']), '-append', append] +
-                emulator.nvme(image, variant)) as vm:
+                device) as vm:
             vm.wait_text('^BENCH idle', 400)
             if disk == 'nvme':
                 tell(measure='memory', emulator=emulator.name, variant=variant, **private_memory(vm.child.pid))
@@ -281,6 +290,10 @@ def main():
             for variant in ('dbbuf', 'trapped') if emulator.ours else ('default',):
                 measure_requests(emulator, variant, lab, 'nvme', image, options.folder)
         measure_requests(peer, 'floor', lab, 'null', image, options.folder)
+    if 'virtio' in options.what or 'requests' in options.what:
+        for emulator in emulators:
+            for variant in ('ioeventfd', 'ioregionfd') if emulator.ours else ('iothread',):
+                measure_requests(emulator, variant, lab, 'virtio', image, options.folder)
     if 'channels' in options.what:
         # Last: the KVM of the other parts is Debian's own.
         for front, modules in (('none', []), ('module', [options.module]), ('kvm', options.kvm)):
