@@ -1012,6 +1012,60 @@ static void test_hostile(const void *opaque)
     stop(b);
 }
 
+/* --- what is told of it ---------------------------------------------------------------------- */
+
+static int64_t number(json_object *o, const char *name)
+{
+    json_object *v;
+
+    g_assert_true(json_object_object_get_ex(o, name, &v));
+    return json_object_get_int64(v);
+}
+
+static void test_query(const void *opaque)
+{
+    Blk *b = start((Home)GPOINTER_TO_INT(opaque), false, ",packed=on");
+    json_object *list, *st, *v;
+    g_autofree char *path = NULL, *text = NULL;
+
+    list = qtest_qmp_return(b->s, "{'execute': 'x-query-virtio'}");
+    g_assert_cmpuint(json_object_array_length(list), ==, 1);
+    g_assert_true(json_object_object_get_ex(json_object_array_get_idx(list, 0), "path", &v));
+    path = g_strdup(json_object_get_string(v));
+    g_assert_cmpstr(path, ==, "/machine/peripheral/vd0/virtio-backend");
+    json_object_put(list);
+    qvirtio_start(b->v, QVIRTIO_F_PACKED, 4, 16, false);
+    for (unsigned i = 0; i < 5; i++) {
+        g_assert_cmphex(do_read(b, 2, i, b->data, 512), ==, 0);
+    }
+    st = qtest_qmp_return(b->s, "{'execute': 'x-query-virtio-status', 'arguments': {'path': '%s'}}",
+                          path);
+    g_assert_cmpint(number(st, "device-id"), ==, 2);
+    g_assert_cmpint(number(st, "num-vqs"), ==, 4);
+    g_assert_true(json_object_object_get_ex(st, "started", &v) && json_object_get_boolean(v));
+    json_object_put(st);
+    st = qtest_qmp_return(b->s,
+                          "{'execute': 'x-query-virtio-queue-status', 'arguments': {'path': '%s', "
+                          "'queue': 2}}",
+                          path);
+    g_assert_cmpint(number(st, "chains"), ==, 5);
+    g_assert_cmpint(number(st, "inuse"), ==, 0);
+    g_assert_cmpint(number(st, "vring-num"), ==, 16);
+    g_assert_cmpint(number(st, "vring-desc"), ==, (int64_t)b->v->q[2].desc);
+    g_assert_true(json_object_object_get_ex(st, "packed", &v) && json_object_get_boolean(v));
+    json_object_put(st);
+    g_free(qtest_qmp_error(b->s, "GenericError",
+                           "{'execute': 'x-query-virtio-queue-status', 'arguments': {'path': '%s', "
+                           "'queue': 4}}",
+                           path));
+    g_free(qtest_qmp_error(b->s, "GenericError",
+                           "{'execute': 'x-query-virtio-status', 'arguments': {'path': "
+                           "'/machine'}}"));
+    text = qtest_hmp(b->s, "info virtio");
+    g_assert_nonnull(strstr(text, "queue 2: packed, 16 entries"));
+    stop(b);
+}
+
 /* --- command line ---------------------------------------------------------------------------- */
 
 static void test_bad_options(void)
@@ -1088,6 +1142,7 @@ int main(int argc, char **argv)
     add_for_homes("bus-master", test_bus_master);
     add_for_homes("unplug", test_unplug);
     add_for_homes("hostile", test_hostile);
+    add_for_homes("query", test_query);
     g_test_add_func("/virtio-blk/bad-options", test_bad_options);
     status = g_test_run();
     unlink(image);
