@@ -303,8 +303,8 @@ def engine_kvm(lab, folder):
 
 # These load kernel modules: level 1 only. engine_kvm leaves no KVM behind: it is the last one.
 LEVEL1_CASES = [engine_module, engine_kvm]
-CASES = [boot_and_mount, four_queues, stop_and_cont, reset_under_load, metadata, legacy_irqchips] + LEVEL1_CASES
-CASES += [virtio_boot_and_mount, virtio_four_queues, virtio_reset_under_load]
+VIRTIO_CASES = [virtio_boot_and_mount, virtio_four_queues, virtio_reset_under_load]
+CASES = [boot_and_mount, four_queues, stop_and_cont, reset_under_load, metadata, legacy_irqchips] + VIRTIO_CASES + LEVEL1_CASES
 
 
 def main():
