@@ -4,8 +4,10 @@
 #include "libqtest.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static QTestState *s;
@@ -450,6 +452,69 @@ static void test_two_monitors(void)
     rmdir(dir);
 }
 
+/* An in-band command that blocks the main loop (opening a FIFO that nobody reads) holds up every
+ * monitor's in-band commands; out-of-band ones of each monitor are answered meanwhile. */
+static void test_oob_while_blocked(void)
+{
+    enum { MONITORS = 3 };
+    g_autofree char *dir = g_dir_make_tmp("qtest-XXXXXX", NULL),
+                    *fifo = g_strdup_printf("%s/fifo", dir);
+    g_autoptr(GString) args = g_string_new("-machine none -nodefaults -accel qtest -name vm1");
+    g_autofree char *path[MONITORS] = {NULL}, *line = NULL;
+    int fd[MONITORS], reader;
+
+    g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
+    for (int i = 0; i < MONITORS; i++) {
+        path[i] = g_strdup_printf("%s/mon%d", dir, i);
+        g_string_append_printf(args, " -qmp unix:%s,server=on,wait=off", path[i]);
+    }
+    s = qtest_init_raw(args->str);
+    json_object_put(
+        qtest_qmp_receive(s)); /* the greeting of the monitor that the test started with */
+    for (int i = 0; i < MONITORS; i++) {
+        fd[i] = qtest_connect(path[i]);
+        expect_second(fd[i], "\"oob\"");
+        second_send(fd[i], "{'execute': 'qmp_capabilities', 'arguments': {'enable': ['oob']}}\n");
+        expect_second(fd[i], "return");
+    }
+    line = g_strdup_printf("{'execute': 'chardev-add', 'id': 'held', 'arguments': {'id': 'f', "
+                           "'backend': {'type': 'file', 'data': {'out': '%s'}}}}\n",
+                           fifo);
+    second_send(fd[0], line);
+    g_usleep(200000);
+    for (int i = 0; i < MONITORS; i++) {
+        second_send(fd[i], "{'execute': 'query-name', 'id': 'in-band'}\n");
+    }
+    for (int round = 0; round < 5; round++) {
+        for (int i = 0; i < MONITORS; i++) {
+            second_send(fd[i], "{'exec-oob': 'query-status', 'id': 'now'}\n");
+        }
+        for (int i = 0; i < MONITORS; i++) {
+            expect_second(fd[i], "\"now\"");
+        }
+    }
+    /* Nothing in-band has been answered; then the first monitor's come in order. */
+    for (int i = 0; i < MONITORS; i++) {
+        struct pollfd p = {.fd = fd[i], .events = POLLIN};
+
+        g_assert_cmpint(poll(&p, 1, 0), ==, 0);
+    }
+    reader = open(fifo, O_RDONLY | O_CLOEXEC);
+    g_assert_cmpint(reader, >=, 0);
+    expect_second(fd[0], "\"held\"");
+    for (int i = 0; i < MONITORS; i++) {
+        expect_second(fd[i], "\"in-band\"");
+        close(fd[i]);
+    }
+    close(reader);
+    qtest_quit(s);
+    for (int i = 0; i < MONITORS; i++) {
+        unlink(path[i]);
+    }
+    unlink(fifo);
+    rmdir(dir);
+}
+
 /* A client that does not read must not stop the others. */
 static void test_monitor_that_does_not_read(void)
 {
@@ -528,6 +593,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qmp/quit", test_quit);
     g_test_add_func("/qmp/sigterm", test_sigterm_is_a_clean_end);
     g_test_add_func("/qmp/oob", test_oob);
+    g_test_add_func("/qmp/oob-while-blocked", test_oob_while_blocked);
     g_test_add_func("/qmp/two-monitors", test_two_monitors);
     g_test_add_func("/qmp/monitor-that-does-not-read", test_monitor_that_does_not_read);
     g_test_add_func("/qmp/prelaunch", test_prelaunch);
