@@ -223,6 +223,12 @@ static void testdev_exit(PCIDevice *dev)
         for (int n = 0; n < TESTS_PER_BAR; n++) {
             event_notifier_cleanup(&w->tests[n].event);
         }
+        if (w->mr.name) {
+            memory_region_finalize(&w->mr);
+        }
+    }
+    if (d->membar.name) {
+        memory_region_finalize(&d->membar);
     }
 }
 

@@ -131,15 +131,39 @@ static void raise_flag(RtcCore *r, uint8_t flag)
 }
 
 /* An alarm byte of 0xc0 and above matches everything. */
-static bool alarm_matches(const RtcCore *r, int64_t sec)
+static bool is_any(uint8_t alarm)
+{
+    return (alarm & 0xc0) == 0xc0;
+}
+
+/* Moves *at to the first second from it on that matches the alarm; false: none ever does.  Whole
+ * hours and minutes that do not match are skipped, because this runs for each periodic event: less
+ * than 300 steps. */
+static bool next_alarm(const RtcCore *r, int64_t *at)
 {
     uint8_t as = r->cmos[RTC_SECONDS_ALARM], am = r->cmos[RTC_MINUTES_ALARM],
             ah = r->cmos[RTC_HOURS_ALARM];
-    int64_t day = ((sec % 86400) + 86400) % 86400;
+    unsigned s = decode(r, as), m = decode(r, am), h = decode_hour(r, ah);
+    int64_t sec = *at, end = sec + 86400;
 
-    return ((as & 0xc0) == 0xc0 || decode(r, as) == day % 60) &&
-           ((am & 0xc0) == 0xc0 || decode(r, am) == day / 60 % 60) &&
-           ((ah & 0xc0) == 0xc0 || decode_hour(r, ah) == day / 3600);
+    if ((!is_any(as) && s > 59) || (!is_any(am) && m > 59) || (!is_any(ah) && h > 23)) {
+        return false;
+    }
+    while (sec < end) {
+        int64_t day = ((sec % 86400) + 86400) % 86400;
+
+        if (!is_any(ah) && h != day / 3600) {
+            sec += 3600 - day % 3600;
+        } else if (!is_any(am) && m != day / 60 % 60) {
+            sec += 60 - day % 60;
+        } else if (!is_any(as) && s != day % 60) {
+            sec++;
+        } else {
+            *at = sec;
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Period of the periodic flag in ns times XTAL, as a number of crystal clocks; 0: off. */
@@ -197,17 +221,14 @@ static void advance_periodic(RtcCore *r, int64_t now)
 
 static void advance_updates(RtcCore *r, int64_t now)
 {
-    int64_t sec = rtc_core_time(r, now);
+    int64_t sec = rtc_core_time(r, now), alarm;
 
     if (halted(r) || sec == r->updated_sec) {
         return;
     }
-    /* After a long sleep each second of a day is looked at once. */
-    for (int64_t t = MAX(r->updated_sec + 1, sec - 86400); t <= sec; t++) {
-        if (alarm_matches(r, t)) {
-            raise_flag(r, C_AF);
-            break;
-        }
+    alarm = MAX(r->updated_sec + 1, sec - 86400);
+    if (next_alarm(r, &alarm) && alarm <= sec) {
+        raise_flag(r, C_AF);
     }
     raise_flag(r, C_UF);
     r->updated_sec = sec;
@@ -228,10 +249,9 @@ int64_t rtc_core_next_event(const RtcCore *r, int64_t now)
         int64_t sec = rtc_core_time(r, now) + 1;
 
         /* With the update flag up, only the alarm is of interest. */
-        for (int n = 0; (c & C_UF) && n < 86400 && !alarm_matches(r, sec); n++) {
-            sec++;
+        if (!(c & C_UF) || next_alarm(r, &sec)) {
+            next = r->base_ns + (sec - r->base_sec) * NANOSECONDS_PER_SECOND;
         }
-        next = r->base_ns + (sec - r->base_sec) * NANOSECONDS_PER_SECOND;
     }
     if (periodic_clocks(r) && ((b & B_PIE) || !(c & C_PF))) {
         int64_t t = periodic_after(r, MAX(now, r->periodic_ns));

@@ -124,6 +124,44 @@ static void alarm_fires_at_its_second(void)
     g_assert_cmphex(rd(&r, RTC_REG_C, 5 * S) & 0x20, ==, 0x20);
 }
 
+/* Every kind of alarm, against looking at each second of a day. */
+static void alarm_is_found(void)
+{
+    static const uint8_t alarms[][3] = {{0xff, 0xff, 0xff}, {0x00, 0xff, 0xff}, {0x59, 0x59, 0xff},
+                                        {0xff, 0x30, 0x12}, {0xff, 0xff, 0x23}, {0x05, 0xff, 0x07},
+                                        {0x60, 0xff, 0xff}, {0x00, 0x7f, 0xff}, {0xff, 0xff, 0x24},
+                                        {0x59, 0x59, 0x23}, {0x00, 0x00, 0x00}};
+    static const uint8_t bytes[] = {RTC_SECONDS_ALARM, RTC_MINUTES_ALARM, RTC_HOURS_ALARM};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(alarms); i++) {
+        for (int64_t from = 0; from < 86400; from += 3607) {
+            RtcCore r;
+            int64_t found = -1;
+
+            rtc_core_init(&r, from, 0);
+            wr(&r, RTC_REG_A, 0x20, 0);
+            for (unsigned k = 0; k < 3; k++) {
+                wr(&r, bytes[k], alarms[i][k], 0);
+            }
+            wr(&r, RTC_REG_B, 0x22, 0);
+            rtc_core_advance(&r, S / 2);
+            r.cmos[RTC_REG_C] = 0x10; /* only the alarm is of interest */
+            for (int64_t t = from + 1; t <= from + 86400 && found < 0; t++) {
+                int64_t now[] = {t % 60, t / 60 % 60, t / 3600 % 24};
+                bool match = true;
+
+                for (unsigned k = 0; k < 3; k++) {
+                    uint8_t bcd = (uint8_t)(now[k] / 10 << 4 | now[k] % 10);
+
+                    match &= alarms[i][k] >= 0xc0 || alarms[i][k] == bcd;
+                }
+                found = match ? (t - from) * S : -1;
+            }
+            g_assert_cmpint(rtc_core_next_event(&r, S / 2), ==, found);
+        }
+    }
+}
+
 static void periodic_rate(void)
 {
     RtcCore r;
@@ -164,6 +202,7 @@ int main(int argc, char **argv)
     g_test_add_func("/rtc/divider", divider_release_gives_half_second);
     g_test_add_func("/rtc/update", update_flag_interrupts);
     g_test_add_func("/rtc/alarm", alarm_fires_at_its_second);
+    g_test_add_func("/rtc/alarm-search", alarm_is_found);
     g_test_add_func("/rtc/periodic", periodic_rate);
     g_test_add_func("/rtc/reset", reset_keeps_time_and_memory);
     return g_test_run();
