@@ -20,6 +20,7 @@ sys.path.insert(0, str(HERE))
 sys.dont_write_bytecode = True
 
 import images  # noqa: E402
+from block_errors import Skip, errors_stop  # noqa: E402
 from clocks import legacy_irqchips  # noqa: E402
 from vm import Vm, VmError  # noqa: E402
 
@@ -304,7 +305,7 @@ def engine_kvm(lab, folder):
 # These load kernel modules: level 1 only. engine_kvm leaves no KVM behind: it is the last one.
 LEVEL1_CASES = [engine_module, engine_kvm]
 VIRTIO_CASES = [virtio_boot_and_mount, virtio_four_queues, virtio_reset_under_load]
-CASES = [boot_and_mount, four_queues, stop_and_cont, reset_under_load, metadata, legacy_irqchips] + VIRTIO_CASES + LEVEL1_CASES
+CASES = [boot_and_mount, four_queues, stop_and_cont, reset_under_load, metadata, legacy_irqchips, errors_stop] + VIRTIO_CASES + LEVEL1_CASES
 
 
 def main():
@@ -335,6 +336,8 @@ def main():
         try:
             case(lab, folder)
             print(f'ok {number} - {case.__doc__}', flush=True)
+        except Skip as reason:
+            print(f'ok {number} - {case.__doc__} # SKIP {reason}', flush=True)
         except Exception as error:
             bad += 1
             for line in str(error).splitlines()[:12]:
