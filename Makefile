@@ -14,7 +14,7 @@ SHELL := /bin/sh
 export PYTHONDONTWRITEBYTECODE := 1
 
 # The steps of a check, each with a target check-STEP.
-CHECKS := unit qtest guest lab kselftest asan tsan clang
+CHECKS := unit qtest guest lab kselftest asan tsan clang fuzz
 
 .PHONY: all packages install clean distclean help demo check bench soak $(addprefix check-,$(CHECKS))
 
@@ -63,6 +63,7 @@ help:
 	@echo '   check-asan   unit and qtest with the address and undefined behaviour sanitizers'
 	@echo '   check-tsan   the tests of threads with the thread sanitizer'
 	@echo '   check-clang  build with clang, warnings are errors'
+	@echo '   check-fuzz   each fuzzer for 15 seconds'
 	@echo 'make soak       the same for longer'
 	@echo 'make bench      instructions per access, request and start; writes $(BUILD)/bench/results.json'
 	@echo 'make all        build (the default)'

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs the steps of "make check" and adds their results up.
 
-Every step has a name (unit, qtest, guest, lab, kselftest, asan, tsan, clang).  A step's tests speak TAP; each of their lines counts as
+Every step has a name (unit, qtest, guest, lab, kselftest, asan, tsan, clang, fuzz).  A step's tests speak TAP; each of their lines counts as
 one test.  The last line printed is "N passed, N failed, N skipped", alone; every skip and every failure is
 listed with its reason before it.  The exit status is 0 when nothing failed.
 """
@@ -206,14 +206,26 @@ class Checker:
         return self.meson_tests(folder, ['threads'], 'tsan', {
             'TSAN_OPTIONS': f'suppressions={SOURCE}/scripts/tsan.supp:halt_on_error=1:second_deadlock_stack=1'}, slower=8)
 
+    def clang_build(self):
+        """One build for clang's warnings and for the fuzzers, which want the sanitizers."""
+        return self.configured('clang', ['--cc=clang', '--enable-werror', '--enable-fuzzing', '--enable-asan', '--enable-ubsan'])
+
     def clang(self):
         tally = Tally()
-        _, failure = self.configured('clang', ['--cc=clang', '--enable-werror'])
+        _, failure = self.clang_build()
         if failure:
             tally.failed.append(failure)
         else:
             tally.passed += 1
         return tally
+
+    def fuzz(self):
+        folder, failure = self.clang_build()
+        if failure:
+            tally = Tally()
+            tally.failed.append(failure)
+            return tally
+        return self.meson_tests(folder, ['fuzz'], 'fuzz')
 
 
 def main():

@@ -230,6 +230,7 @@ static void sync_external(IoChannel *ch)
 {
     struct ioregionfd_cmd cmd = {.info = IOREGIONFD_CMD_SYNC | IOREGIONFD_RESP};
     IoRegionWaiter *w = waiter_self();
+    int64_t timeout = io_channel_main_timeout(ch);
     uint64_t data;
     bool lead;
 
@@ -237,7 +238,7 @@ static void sync_external(IoChannel *ch)
         return; /* it has not answered anything since it did not answer the last one */
     }
     if (!w || __atomic_load_n(&ch->dead, __ATOMIC_ACQUIRE) ||
-        !(cmd.id = waiter_begin(w, ch, NULL, IOREGION_MAIN_TIMEOUT_NS))) {
+        !(cmd.id = waiter_begin(w, ch, NULL, timeout))) {
         return;
     }
     if (io_socket_send_wait(ch, w, &cmd)) {

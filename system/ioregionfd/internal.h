@@ -80,6 +80,12 @@ typedef struct IoChannelConfig {
 #define IOREGION_TIMEOUT_DEFAULT_MS 30000
 /* The main loop does not wait longer than this for another process. */
 #define IOREGION_MAIN_TIMEOUT_NS NANOSECONDS_PER_SECOND
+/* ... nor longer than the user's own limit. */
+static inline int64_t io_channel_main_timeout(const IoChannel *ch)
+{
+    return ch->timeout_ns < 0 ? IOREGION_MAIN_TIMEOUT_NS
+                              : MIN(ch->timeout_ns, IOREGION_MAIN_TIMEOUT_NS);
+}
 
 /* Main loop; the home takes part (aio_call). */
 IoChannel *io_channel_new(const IoChannelConfig *cfg, GError **errp);

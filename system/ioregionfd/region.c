@@ -355,7 +355,7 @@ static uint32_t answered(Access *a, IoRegion *r, uint64_t *data)
     int64_t timeout = ch->timeout_ns;
 
     if (unlikely(ch->external && aio_get_current())) {
-        timeout = timeout < 0 ? IOREGION_MAIN_TIMEOUT_NS : MIN(timeout, IOREGION_MAIN_TIMEOUT_NS);
+        timeout = io_channel_main_timeout(ch);
     }
     *data = UINT64_MAX;
     a->cmd.info |= IOREGIONFD_RESP;

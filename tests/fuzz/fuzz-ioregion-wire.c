@@ -14,7 +14,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
-enum { OP_RAW, OP_ANSWER, OP_READ, OP_WRITE, OP_TAKE, OP_DIE, OP_FLUSH, OP_COUNT };
+enum { OP_RAW, OP_ANSWER, OP_READ, OP_WRITE, OP_TAKE, OP_DIE, OP_CANCEL, OP_SYNC, OP_COUNT };
 
 typedef struct Script {
     const uint8_t *p, *end;
@@ -95,7 +95,9 @@ static void op_answer(Model *m, Script *s)
     uint8_t twist = take8(s);
 
     take_bytes(s, &r.data, sizeof(r.data));
-    r.status = twist & 1 ? take8(s) : 0;
+    if (twist & 1) {
+        take_bytes(s, &r.status, sizeof(r.status));
+    }
     r.pad[twist >> 1 & 1] = twist & 4 ? take8(s) : 0;
     r.id += twist & 8 ? 1u << WAITER_INDEX_BITS : 0;
     r.id ^= twist & 16 ? 1 : 0;
@@ -119,7 +121,29 @@ static void op_read(Model *m, Script *s)
     m->queued = 0;
 }
 
-static void run(Model *m, Script *s)
+/* The main loop asks whether all is done; it does not ask again before an answer has come to
+ * something. */
+static void op_sync(Model *m, IoRegionFd *ior)
+{
+    IoChannel *ch = ior->channel;
+    bool silent = ch->sync_lost && ch->sync_at == io_counter(&ch->good_answers);
+    uint64_t before = io_counter(&ch->good_answers);
+
+    if (silent || ch->dead) {
+        ioregion_flush_all();
+        g_assert_cmpuint(io_counter(&ch->good_answers), ==, before);
+        return; /* nothing was sent, nothing read */
+    }
+    ioregion_flush_all();
+    if (!m->dead) {
+        g_assert_cmpint(ch->sync_lost, ==, !m->answered);
+    }
+    g_assert_cmpuint(io_counter(&ch->good_answers) - before, <=, 1);
+    m->answered = false;
+    m->queued = 0;
+}
+
+static void run(Model *m, Script *s, IoRegionFd *ior)
 {
     for (int n = 0; n < 64 && s->p < s->end; n++) {
         char sink[64];
@@ -147,12 +171,11 @@ static void run(Model *m, Script *s)
                 m->dead = true;
             }
             break;
-        case OP_FLUSH:
-            /* A SYNC uses up an id; what lies there was no answer to it unless the script guessed
-             * so. */
-            if (!m->queued) {
-                ioregion_cancel(NULL);
-            }
+        case OP_CANCEL:
+            ioregion_cancel(NULL); /* nobody waits */
+            break;
+        case OP_SYNC:
+            op_sync(m, ior);
             break;
         }
     }
@@ -205,7 +228,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ior.channel->bad_answers = 1; /* said already */
     g_assert_true(ioregion_set_ioregionfd(&mr, &ior, MEMORY_HOME_POSTED_WRITES, NULL));
     mr.home->logged = true;
-    run(&m, &s);
+    run(&m, &s, &ior);
     ioregion_set_home(&mr, NULL, 0);
     io_channel_free(ior.channel);
     memory_reclaim_barrier();

@@ -4,8 +4,7 @@
  * every command.
  *
  * What a command accepts must survive the way to C and back; what it refuses must leave nothing
- * behind (LeakSanitizer looks).  Commands are not run.  Build and run: tests/fuzz/run-fuzz-qmp.sh
- * [SECONDS].
+ * behind (LeakSanitizer looks).  Commands are not run.
  */
 #include "qemu/osdep.h"
 

@@ -43,7 +43,7 @@ def help_lists_every_option():
 def wrong_options_are_refused():
     for options, named in ((['--enable-nonsense'], '--enable-nonsense'), (['--frobnicate'], '--frobnicate'),
                            (['--target-list=arm-softmmu'], 'arm-softmmu'), (['--prefix=relative'], 'relative'),
-                           (['--enable-asan', '--enable-tsan'], '--enable-tsan'),
+                           (['--enable-asan', '--enable-tsan'], '--enable-tsan'), (['--enable-fuzzing', '--cc=gcc'], '--cc=clang'),
                            (['--cc=no-such-compiler'], 'no-such-compiler'), (['--meson=no-such-meson'], 'no-such-meson')):
         status, text, left = configure(*options)
         expect(status == 1 and named in text, f'{options}: status {status}: {text}')
@@ -121,8 +121,34 @@ def trouble_in_a_kernel_log_is_seen():
     expect(not level1.TROUBLE.search('[ 1.0] kvm [1]: vcpu0, guest rIP: 0x1 Unhandled WRMSR'), 'a harmless line')
 
 
+def a_fuzzers_findings_are_kept_and_tried_again():
+    with tempfile.TemporaryDirectory() as folder:
+        program = pathlib.Path(folder) / 'fuzz-block'
+        runner = [sys.executable, str(SOURCE / 'tests/fuzz/run-fuzz.py'), 'block', str(program), '1']
+
+        def run(script):
+            program.write_text('#!/bin/sh\n' + script)
+            program.chmod(0o755)
+            done = subprocess.run(runner, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+            return done.returncode, done.stdout
+
+        crash = 'case "$*" in *max_total_time*) for o; do case $o in -artifact_prefix=*) echo x >"${o#*=}crash-1";; esac; done;; esac\n' \
+                'echo "==1==ERROR: overflow"; exit 77\n'
+        status, text = run(crash)
+        expect(status == 1 and re.search(r'^not ok 1 - block: .*ERROR: overflow.*/crash-1$', text, re.M), text)
+        status, text = run('echo "stat::number_of_executed_units: 5"\ncase "$*" in *crash-1) exit 1;; esac\n')
+        expect(status == 1 and re.search(r'^not ok 1 - block: .*crash-1 still fails', text, re.M) and
+               'ok 2 - block: 5 inputs' in text, text)
+        status, text = run('exit 0\n')
+        expect(status == 0 and 'ok 1 - crash-1, found earlier, is mended' in text, text)
+        expect((program.with_name('fuzz-block.corpus') / 'crash-1').exists(), 'a mended finding left the corpus')
+        status, text = run('exit 0\n')
+        expect(status == 0 and '1..1' in text, text)
+
+
 TESTS = [help_lists_every_option, wrong_options_are_refused, packages_are_well_formed, missing_packages_are_named_only,
-         tap_is_counted, a_suite_that_vanished_fails, archives_have_what_was_put_in, trouble_in_a_kernel_log_is_seen]
+         tap_is_counted, a_suite_that_vanished_fails, a_fuzzers_findings_are_kept_and_tried_again,
+         archives_have_what_was_put_in, trouble_in_a_kernel_log_is_seen]
 
 
 def main():
