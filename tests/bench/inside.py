@@ -282,9 +282,8 @@ def main():
     if 'access' in options.what:
         for emulator in emulators:
             measure_access(emulator, options.guest, options.folder)
-    if 'scaling' in options.what:
-        for emulator in emulators:
-            measure_scaling(emulator, options.scaling_guest, options.folder)
+    if 'scaling' in options.what and emulators[0].ours:
+        measure_scaling(emulators[0], options.scaling_guest, options.folder)
     if 'requests' in options.what:
         for emulator in emulators:
             for variant in ('dbbuf', 'trapped') if emulator.ours else ('default',):
