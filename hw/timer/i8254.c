@@ -11,6 +11,7 @@
  */
 #include "hw/timer/i8254.h"
 #include "hw/timer/home_timer.h"
+#include "monitor/hmp.h"
 #include "qemu/thread.h"
 #include "system/kvm.h"
 
@@ -140,6 +141,35 @@ static void timer_fired(void *opaque)
 
     update(s, now_ns());
 }
+
+static bool is_pit(Object *child, void *opaque)
+{
+    if (object_is_a(child, TYPE_PIT)) {
+        *(Object **)opaque = child;
+    }
+    return true;
+}
+
+static void hmp_info_pit(Monitor *mon, const HmpArgs *args)
+{
+    Object *obj = NULL;
+    uint32_t owed;
+    int64_t period;
+
+    object_child_foreach_recursive(object_get_root(), is_pit, &obj);
+    if (!obj) {
+        monitor_printf(mon, "no interval timer of the emulator's\n");
+        return;
+    }
+    qemu_mutex_lock(&PIT(obj)->lock);
+    update(PIT(obj), now_ns());
+    owed = PIT(obj)->owed;
+    period = pit_core_period(&PIT(obj)->st.core, 0);
+    qemu_mutex_unlock(&PIT(obj)->lock);
+    monitor_printf(mon, "owed=%u ticks period=%" PRId64 " ns\n", owed, period);
+}
+HMP_INFO(hmp_info_pit, "pit", "",
+         "show the interval timer's ticks that the guest has still to take", hmp_info_pit, 0, 0);
 
 void pit_set_board(DeviceState *dev, const PITBoardOps *ops, void *opaque)
 {

@@ -189,7 +189,13 @@ static void test_buffering(void)
 
 static void test_clock(void)
 {
-    int64_t now = qtest_clock_step(s, 1000), next;
+    int64_t now, next;
+
+    /* So that there is something to step to. */
+    qtest_outb(s, 0x43, 0x36);
+    qtest_outb(s, 0x40, 0);
+    qtest_outb(s, 0x40, 0);
+    now = qtest_clock_step(s, 1000);
 
     check_clock("clock_step 0", "FAIL", now);
     check_clock("clock_step -5", "FAIL", now);
@@ -232,6 +238,7 @@ static void test_lines(void)
     qtest_set_irq_in(s, "ioapic", NULL, 5, 1);
     g_assert_true(qtest_get_irq(s, 5));
     qtest_set_irq_in(s, "ioapic", NULL, 5, 0);
+    qtest_outb(s, 0x21, 1); /* nobody takes ticks, none is to be owed */
     /* The PIT's first channel as a square wave of the largest count: a rising edge in 54.9 ms. */
     qtest_outb(s, 0x43, 0x36);
     qtest_outb(s, 0x40, 0);
