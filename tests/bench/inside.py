@@ -293,6 +293,8 @@ def main():
         for emulator in emulators:
             for variant in ('ioeventfd', 'ioregionfd') if emulator.ours else ('iothread',):
                 measure_requests(emulator, variant, lab, 'virtio', image, options.folder)
+        if 'requests' not in options.what:
+            measure_requests(peer, 'floor', lab, 'null', image, options.folder)
     if 'channels' in options.what:
         # Last: the KVM of the other parts is Debian's own.
         for front, modules in (('none', []), ('module', [options.module]), ('kvm', options.kvm)):
