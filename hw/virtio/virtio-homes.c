@@ -113,6 +113,19 @@ static bool hold(VirtIODevice *vdev, IOThread *iot)
     return true;
 }
 
+/* A home in another process (fd=) has no thread here that could serve rings. */
+static bool check_running(VirtIODevice *vdev, AioContext *ctx, GError **errp)
+{
+    if (ctx == aio_get_main() || aio_context_is_running(ctx)) {
+        return true;
+    }
+    error_setg(errp,
+               "%s: ioregionfd: an object with fd= has its home in another process; give it "
+               "iothread= instead",
+               vdev->name);
+    return false;
+}
+
 bool virtio_homes_choose(VirtIODevice *vdev, GError **errp)
 {
     VirtioHomeConf *h = &vdev->homes;
@@ -142,7 +155,7 @@ bool virtio_homes_choose(VirtIODevice *vdev, GError **errp)
     } else {
         vdev->home = aio_get_main();
     }
-    return true;
+    return check_running(vdev, vdev->home, errp);
 }
 
 /* --- iothread-vq-mapping --------------------------------------------------------------------- */
@@ -278,6 +291,9 @@ bool virtio_homes_assign(VirtIODevice *vdev, GError **errp)
             IoRegionFd *ior = virtio_queue_ioregionfd(vq);
 
             vq->ctx = ior ? ioregionfd_context(ior) : vdev->home;
+        }
+        if (!check_running(vdev, vq->ctx, errp)) {
+            return false;
         }
         /* Waits go from the home to the queues' contexts: never to the main loop. */
         if (vq->ctx == aio_get_main() && vdev->home != vq->ctx) {
