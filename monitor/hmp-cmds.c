@@ -32,6 +32,7 @@ HMP_QMP(hmp_quit, "quit|q", qmp_quit, "end the emulator");
 HMP_QMP(hmp_stop, "stop|s", qmp_stop, "stop the vCPUs");
 HMP_QMP(hmp_cont, "cont|c", qmp_cont, "let the vCPUs run");
 HMP_QMP(hmp_system_reset, "system_reset", qmp_system_reset, "reset the virtual machine");
+HMP_QMP(hmp_nmi, "nmi", qmp_inject_nmi, "pulse the NMI input of each vCPU");
 HMP_QMP(hmp_system_powerdown, "system_powerdown", qmp_system_powerdown, "press the power button");
 
 /* --- information

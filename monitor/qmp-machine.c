@@ -41,6 +41,21 @@ void qmp_system_reset(GError **errp)
     qemu_system_process_requests();
 }
 
+void qmp_inject_nmi(GError **errp)
+{
+    const AccelCPUOps *ops = cpus_get_accel();
+
+    if (!ops || !ops->nmi) {
+        error_setg(errp,
+                   "inject-nmi: this accelerator executes nothing that an NMI could interrupt; "
+                   "use -accel kvm");
+        return;
+    }
+    for (guint n = 0; cpus && n < cpus->len; n++) {
+        ops->nmi(g_ptr_array_index(cpus, n));
+    }
+}
+
 void qmp_system_powerdown(GError **errp)
 {
     qemu_system_powerdown_request();

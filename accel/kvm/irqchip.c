@@ -133,5 +133,6 @@ bool kvm_irqchip_create(KVMState *s, GError **errp)
         return false;
     }
     kvm_routes_init(mode);
+    kvm_resample_init();
     return true;
 }

@@ -23,12 +23,27 @@ static int irqfd(int fd, int resamplefd, int virq, uint32_t flags)
 
 int kvm_irqfd_add(int fd, int resamplefd, int virq)
 {
+    int r;
+
     kvm_routes_flush();
-    return irqfd(fd, resamplefd, virq, 0);
+    if (resamplefd < 0 || !kvm_irqchip_is_split()) {
+        return irqfd(fd, resamplefd, virq, 0);
+    }
+    r = kvm_resample_add(fd, resamplefd, virq);
+    if (r == 0) {
+        r = irqfd(fd, -1, virq, 0);
+        if (r < 0) {
+            kvm_resample_del(fd, virq);
+        }
+    }
+    return r;
 }
 
 int kvm_irqfd_del(int fd, int virq)
 {
+    if (kvm_irqchip_is_split()) {
+        kvm_resample_del(fd, virq);
+    }
     return irqfd(fd, -1, virq, KVM_IRQFD_FLAG_DEASSIGN);
 }
 

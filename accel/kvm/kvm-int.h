@@ -117,6 +117,10 @@ bool kvm_lapic_msr(KVMVcpu *v, uint32_t index, uint64_t *data, bool is_write);
 void kvm_lapic_inject_nmi(KVMVcpu *v);
 /* An APIC of the emulator ended vector; broadcast: level-triggered, for I/O APICs. Any thread. */
 void kvm_ioapic_ended(uint8_t vector, bool broadcast);
+/* --- resample.c: split mode. 0 or -errno. */
+void kvm_resample_init(void);
+int kvm_resample_add(int fd, int resamplefd, int pin);
+void kvm_resample_del(int fd, int pin);
 /* --- cpuid.c */
 bool kvm_set_cpuid(KVMVcpu *v, const struct kvm_cpuid2 *cpuid, GError **errp);
 /* --- msr.c */
@@ -136,6 +140,8 @@ void kvm_vcpu_reset(CPUState *cpu);
 void kvm_regs_init(KVMVcpu *v);
 /* The guest ends level interrupts at the I/O APIC itself (SDM volume 3, 11.8.5). vCPU thread. */
 bool kvm_lapic_suppresses_eoi(KVMVcpu *v);
+/* KVM's local APIC has LINT1 open, as NMI. vCPU thread. */
+bool kvm_lapic_takes_nmi(KVMVcpu *v);
 /* vCPU thread, or parked. */
 void kvm_dump_regs_here(KVMVcpu *v, GString *out);
 /* --- clock.c */

@@ -128,16 +128,29 @@ static void reset_lapic(KVMVcpu *v)
     kvm_vcpu_ioctl(v, KVM_SET_LAPIC, &state);
 }
 
-bool kvm_lapic_suppresses_eoi(KVMVcpu *v)
+/* A register of KVM's local APIC, by its offset in the page; 0 if KVM does not tell. */
+static uint32_t lapic_register(KVMVcpu *v, unsigned offset)
 {
     struct kvm_lapic_state state;
-    uint32_t svr;
+    uint32_t val;
 
     if (kvm_vcpu_ioctl(v, KVM_GET_LAPIC, &state) < 0) {
-        return false;
+        return 0;
     }
-    memcpy(&svr, state.regs + 0xf0, 4);
-    return svr & BIT(12);
+    memcpy(&val, state.regs + offset, 4);
+    return val;
+}
+
+bool kvm_lapic_suppresses_eoi(KVMVcpu *v)
+{
+    return lapic_register(v, 0xf0) & BIT(12);
+}
+
+bool kvm_lapic_takes_nmi(KVMVcpu *v)
+{
+    enum { LVT_LINT1 = 0x360, MASKED = BIT(16), MODE = 7 << 8, MODE_NMI = 4 << 8 };
+
+    return (lapic_register(v, LVT_LINT1) & (MASKED | MODE)) == MODE_NMI;
 }
 
 /* Takes the vCPU out of a nested guest. */

@@ -578,11 +578,30 @@ static void dump_regs(CPUState *cpu, GString *out)
     }
 }
 
+static void nmi_work(CPUState *cpu, void *opaque)
+{
+    if (kvm_lapic_takes_nmi(kvm_vcpu(cpu))) {
+        kvm_vcpu_ioctl(kvm_vcpu(cpu), KVM_NMI, NULL);
+    }
+}
+
+static void inject_nmi(CPUState *cpu)
+{
+    KVMVcpu *v = kvm_vcpu(cpu);
+
+    if (v && v->lapic) {
+        kvm_lapic_inject_nmi(v);
+    } else if (v) {
+        cpu_run_on(cpu, nmi_work, NULL);
+    }
+}
+
 static const AccelCPUOps kvm_cpu_ops = {
     .create_vcpu_thread = create_vcpu_thread,
     .kick = vcpu_kick,
     .reset = kvm_vcpu_reset,
     .dump_regs = dump_regs,
+    .nmi = inject_nmi,
 };
 
 void kvm_cpus_init(void)

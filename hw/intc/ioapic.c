@@ -92,9 +92,6 @@ void ioapic_core_set_pin(IOAPICCore *s, int pin, int level)
 static void level_ended(IOAPICCore *s, int pin)
 {
     s->st.redir[pin] &= ~ENTRY_REMOTE_IRR;
-    if (s->ops->ended) {
-        s->ops->ended(s->opaque, pin);
-    }
     if (is_active(s, pin, s->st.line) && ++s->repeats[pin] > IOAPIC_STORM && s->ops->pause) {
         s->repeats[pin] = 0;
         s->paused |= BIT(pin);
@@ -111,6 +108,9 @@ static bool end_vector(IOAPICCore *s, uint8_t vector, bool levels)
     for (int pin = 0; pin < IOAPIC_NUM_PINS; pin++) {
         if ((s->st.redir[pin] & 0xff) != vector) {
             continue;
+        }
+        if (levels && is_level(s->st.redir[pin]) && s->ops->ended) {
+            s->ops->ended(s->opaque, pin); /* also of those that an irqfd sent past this chip */
         }
         if (s->st.redir[pin] & ENTRY_REMOTE_IRR) {
             if (levels) {

@@ -46,7 +46,15 @@ static void resume(void *opaque)
     ioapic_core_resume(&((IOAPICDevice *)opaque)->common.core);
 }
 
-static const IOAPICOps core_ops = {.deliver = deliver, .route = route, .pause = storm};
+static void ended(void *opaque, int pin)
+{
+    if (kvm_irqchip_is_split()) {
+        kvm_irqfd_resample(pin);
+    }
+}
+
+static const IOAPICOps core_ops = {
+    .deliver = deliver, .route = route, .ended = ended, .pause = storm};
 
 static void end_of_interrupt(void *opaque, uint8_t vector, bool broadcast)
 {

@@ -82,6 +82,7 @@ typedef struct AccelCPUOps {
     void (*kick)(CPUState *cpu);           /* any thread */
     void (*reset)(CPUState *cpu);          /* vCPU parked, main loop */
     void (*dump_regs)(CPUState *cpu, GString *out);
+    void (*nmi)(CPUState *cpu);            /* pulses the local APIC's LINT1; main loop */
 } AccelCPUOps;
 void cpus_register_accel(const AccelCPUOps *ops);
 const AccelCPUOps *cpus_get_accel(void);

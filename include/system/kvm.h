@@ -44,9 +44,12 @@ void kvm_irq_route_set_ioapic_pin(int pin, bool masked, MSIMessage msg);
 /* True if ioeventfds of this KVM can leave the value written in memory (post-write). Main loop. */
 bool kvm_has_post_write(void);
 
-/* An eventfd write raises virq without a system call of ours. resamplefd -1: none. 0 or -errno. */
+/* An eventfd write raises virq without a system call of ours. resamplefd -1: none; else virq is an I/O APIC pin, and
+ * resamplefd is written when its interrupt has ended. 0 or -errno. */
 int kvm_irqfd_add(int fd, int resamplefd, int virq);
 int kvm_irqfd_del(int fd, int virq);
+/* Split mode: the emulator's I/O APIC heard that pin's interrupt ended: those that gave a resamplefd for it look again. Any thread. */
+void kvm_irqfd_resample(int pin);
 
 /* Split mode: how KVM asks the VMM's chips.  ack: the 8259 pair gives its vector and moves on (BSP thread).  eoi: a local APIC ended a
  * level-triggered vector (vCPU threads).  Set once, when the chips are made. */

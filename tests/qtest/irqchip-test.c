@@ -175,6 +175,16 @@ static void info_pic_and_info_pit(void)
     qtest_quit(s);
 }
 
+static void nmi_needs_somebody_to_interrupt(void)
+{
+    g_autofree char *said = NULL;
+
+    start("");
+    said = qtest_hmp(s, "nmi");
+    g_assert_nonnull(strstr(said, "-accel kvm"));
+    qtest_quit(s);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -188,5 +198,6 @@ int main(int argc, char **argv)
     g_test_add_func("/irqchip/hpet-in-a-thread", hpet_in_a_thread_of_its_own_ticks_alike);
     g_test_add_func("/irqchip/hpet-off", hpet_can_be_left_out);
     g_test_add_func("/irqchip/info", info_pic_and_info_pit);
+    g_test_add_func("/irqchip/nmi", nmi_needs_somebody_to_interrupt);
     return g_test_run();
 }

@@ -396,6 +396,29 @@ static void test_routes(void)
     close(fd);
 }
 
+/* With split interrupt controllers KVM refuses such irqfds: the end of a pin's interrupt is told by
+ * the emulator's I/O APIC. */
+static void test_resample(void)
+{
+    int fd = eventfd(0, EFD_NONBLOCK), resample = eventfd(0, EFD_NONBLOCK);
+    uint64_t n;
+
+    g_assert_true(kvm_irqchip_is_split());
+    g_assert_cmpint(kvm_irqfd_add(fd, resample, 24), ==, -EINVAL); /* no pin */
+    g_assert_cmpint(kvm_irqfd_add(fd, resample, 16), ==, 0);
+    kvm_irqfd_resample(17);
+    g_assert_cmpint(read(resample, &n, sizeof(n)), ==, -1);
+    kvm_irqfd_resample(16);
+    kvm_irqfd_resample(16);
+    g_assert_cmpint(read(resample, &n, sizeof(n)), ==, sizeof(n));
+    g_assert_cmpuint(n, ==, 2);
+    g_assert_cmpint(kvm_irqfd_del(fd, 16), ==, 0);
+    kvm_irqfd_resample(16);
+    g_assert_cmpint(read(resample, &n, sizeof(n)), ==, -1);
+    close(fd);
+    close(resample);
+}
+
 static void make_machine(void)
 {
     g_autoptr(GError) err = NULL;
@@ -460,5 +483,6 @@ int main(int argc, char **argv)
     g_test_add_func("/kvm/dump", test_dump);
     g_test_add_func("/kvm/boot-regs", test_boot_regs);
     g_test_add_func("/kvm/routes", test_routes);
+    g_test_add_func("/kvm/resample", test_resample);
     return g_test_run();
 }
