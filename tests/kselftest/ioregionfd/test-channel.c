@@ -380,6 +380,41 @@ static void ring_room(void)
     test_note("%lu wakes", r.wakes);
 }
 
+/* A home that does nothing but wait and answer, in this thread; its sleep ends with a command and with a signal. */
+static void ring_wait(void)
+{
+    struct machine *m = machine_new(1);
+    struct channel *c = channel_new_kind(m, CH_RING, 0);
+    struct ring_view *r = channel_ring(c);
+    struct vcpu *v = &m->vcpu[0];
+    struct sigaction action = {.sa_handler = on_alarm};
+    int fd = channel_device_fd(c), file = channel_device_fd(channel_new_kind(m, CH_FILE, 0));
+    struct ioregionfd_cmd cmd;
+
+    EQUAL(ioctl(file, KVM_IOREGIONFD_WAIT, 0), -1); /* it would not end */
+    EQUAL(errno, EINVAL);
+    EQUAL(ioctl(file, KVM_IOREGIONFD_WAKE, 0), -1);
+    EQUAL(errno, EINVAL);
+    EQUAL(ioctl(fd, KVM_IOREGIONFD_WAIT, 1), -1);
+    EQUAL(errno, EINVAL);
+    sigaction(SIGALRM, &action, NULL);
+    alarm(1);
+    EQUAL(ioctl(fd, KVM_IOREGIONFD_WAIT, 0), -1);
+    EQUAL(errno, EINTR);
+    channel_bind(m, c, GUEST_MMIO, 8, 0, 1);
+    for (unsigned i = 0; i < 100; i++) {
+        vcpu_script(v, &read_op, 1);
+        vcpu_start(v);
+        alarm(limit_ms(4000) / 1000);
+        EQUAL(ioctl(fd, KVM_IOREGIONFD_WAIT, 0), 0);
+        alarm(0);
+        CHECK(ring_take(r, &cmd));
+        device_answer(c, &cmd, i);
+        EQUAL(vcpu_join(v), 0);
+        EQUAL(vcpu_op(v, 0)->value, i);
+    }
+}
+
 /* The last mapping goes while a vCPU waits: as if the file were closed. */
 static void ring_unmap_in_flight(void)
 {
@@ -665,6 +700,7 @@ const struct test channel_tests[] = {
     {"ring-kick", "one kick for a sleep, none without", ring_kick, 0, 0, 0},
     {"ring-wake", "a vCPU that sleeps for its answer says so and is woken", ring_wakes, 0, 0, 0},
     {"ring-room", "a vCPU that sleeps for room likewise", ring_room, 0, 0, 20},
+    {"ring-wait", "a home sleeps by one call; a command and a signal end it", ring_wait, 0, 0, 0},
     {"ring-unmap-in-flight", "the last mapping goes while a vCPU waits", ring_unmap_in_flight, 0, 0, 0},
     {"pair-pipe", "a pair of pipes", pair_pipe, 0, 0, 0},
     {"pair-socket", "a pair of stream sockets", pair_socket, 0, 0, 0},
