@@ -22,6 +22,8 @@ enum { NMI_SC_GATE = 1, NMI_SC_WRITABLE = 0x0f, NMI_SC_REFRESH = 0x10, NMI_SC_OU
 /* A guest may program 600,000 ticks a second: they are looked after no more often than this. */
 #define SHORTEST_NS (50 * SCALE_US)
 #define OWED_MAX 100000
+/* Interrupt 0 that was masked for so long is wanted by nobody. */
+#define MASKED_NS (100 * SCALE_MS)
 
 typedef struct PITDevice {
     PITCommon common;
@@ -29,6 +31,7 @@ typedef struct PITDevice {
     PITState st;       /* lock */
     int64_t seen;      /* lock: edges of counter 0 up to here are accounted for */
     int64_t injected;  /* lock: when interrupt 0 was raised last */
+    int64_t open_at;   /* lock: when somebody was last seen to want interrupt 0 */
     uint32_t owed;     /* lock: ticks that the guest has still to get */
     bool disconnected; /* lock: HPET has taken interrupt 0 over */
     const PITBoardOps *board;
@@ -77,6 +80,13 @@ static void deliver(PITDevice *s, uint64_t ticks, int64_t now)
     state = tick_state(s);
     if (state == PIT_TICK_PENDING && now > s->injected + NANOSECONDS_PER_SECOND) {
         state = PIT_TICK_TAKEN; /* whoever should have told has forgotten */
+    }
+    if (state != PIT_TICK_NOBODY) {
+        s->open_at = s->disconnected ? s->open_at : now;
+    } else if (now - s->open_at < MASKED_NS) {
+        /* Handlers mask their interrupt for a moment: what comes meanwhile is not for nobody. */
+        s->owed = MIN(s->owed + ticks, OWED_MAX);
+        return;
     }
     if (state == PIT_TICK_NOBODY) {
         s->owed = 0;
@@ -300,6 +310,7 @@ static void pit_set(PITCommon *common, const PITState *state)
     s->seen = now;
     s->owed = 0;
     s->injected = 0;
+    s->open_at = INT64_MIN / 2;
     s->disconnected = false;
     /* A timer that was never programmed has requested nothing. */
     qemu_set_irq(s->irq, s->st.core.c[0].programmed && pit_core_out(&s->st.core, 0, now));
