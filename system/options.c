@@ -274,7 +274,7 @@ static const OptionDef option_table[] = {
      "log these trace points ('help' lists); all are USDT probes, too"},
     {"uuid", "UUID", OPT_STR, F(uuid), NULL, NULL, "UUID of the VM"},
     {"version", NULL, OPT_FN, 0, NULL, NULL, "version"},
-    {"vga", "none", OPT_FN, 0, NULL, opt_none_only, "graphics card; only 'none' is built in"},
+    {"vga", "std|none", OPT_STR, F(vga), NULL, NULL, "graphics card: std is VGA with Bochs VBE"},
 };
 
 /* Options that QEMU users may give and this program does not have: they are told so, not that it is

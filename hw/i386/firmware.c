@@ -3,6 +3,7 @@
  * description. */
 #include "hw/i386/firmware.h"
 
+#include "block/block-monitor.h"
 #include "hw/rtc/mc146818.h"
 #include "qapi/keyval.h"
 #include "qemu/log.h"
@@ -41,10 +42,86 @@ static bool load_firmware(PCMachineState *pc, const char *path, GError **errp)
     return true;
 }
 
+/* --- flash: the first one ends at 4 GiB, the second lies below it ------------------------------
+ */
+
+static bool add_flash(PCMachineState *pc, unsigned n, uint64_t *top, GError **errp)
+{
+    DeviceState *dev = qdev_new("cfi.pflash01");
+    g_autofree char *name = g_strdup_printf("system.flash%u", n);
+    MemoryRegion *mr;
+    uint64_t size, low;
+    bool ok = object_property_set_str(OBJECT(dev), "drive", pc->pflash[n], errp) &&
+              object_property_add_child(OBJECT(pc), name, OBJECT(dev), errp) &&
+              qdev_realize(dev, BUS(sysbus_get_default()), errp);
+
+    object_unref(dev);
+    if (!ok) {
+        g_prefix_error(errp, "pflash%u=%s: ", n, pc->pflash[n]);
+        return false;
+    }
+    mr = SYS_BUS_DEVICE(dev)->mmio[0];
+    size = memory_region_size(mr);
+    if (size > PC_4G - 0xff000000u || *top - size < 0xff000000u) {
+        error_setg(errp, "pflash%u=%s: the flashes together may have 16 MiB", n, pc->pflash[n]);
+        return false;
+    }
+    *top -= size;
+    memory_region_add_subregion(&pc->pci_mem, *top, mr);
+    if (n > 0) {
+        return true;
+    }
+    /* Its end is below 1 MiB, too: a copy, which the flash's commands do not reach. */
+    low = MIN(size, (uint64_t)ISA_BIOS_MAX);
+    if (!memory_region_init_rom(&pc->isa_bios, OBJECT(pc), "isa-bios", low, errp)) {
+        return false;
+    }
+    memcpy(memory_region_get_ram_ptr(&pc->isa_bios),
+           (uint8_t *)memory_region_get_ram_ptr(mr) + size - low, low);
+    memory_region_add_subregion_overlap(&pc->pci_mem, 0x100000 - low, &pc->isa_bios, 1);
+    return true;
+}
+
+/* -drive if=pflash fills the places that the machine's properties leave. */
+static bool take_pflash_drives(PCMachineState *pc, GError **errp)
+{
+    for (int n = 0; n < 2; n++) {
+        DriveInfo *d = drive_take(DRIVE_IF_PFLASH, 0, n, 2);
+
+        if (d && pc->pflash[n]) {
+            error_setg(errp, "-machine pflash%d=%s and -drive if=pflash,unit=%d exclude each other",
+                       n, pc->pflash[n], n);
+            return false;
+        }
+        if (d) {
+            pc->pflash[n] = g_strdup(d->id);
+        }
+    }
+    if (pc->pflash[1] && !pc->pflash[0]) {
+        error_setg(errp, "pflash1 is given without pflash0, which has the firmware");
+        return false;
+    }
+    return true;
+}
+
 bool pc_firmware_init(PCMachineState *pc, GError **errp)
 {
     MachineState *ms = MACHINE(pc);
+    uint64_t top = PC_4G;
     g_autoptr(GError) err = NULL;
+
+    if (!take_pflash_drives(pc, errp)) {
+        return false;
+    }
+    if (pc->pflash[0]) {
+        if (ms->firmware) {
+            error_setg(errp, "-bios %s and a pflash exclude each other: both are the firmware",
+                       ms->firmware);
+            return false;
+        }
+        pc->firmware_path = g_strdup("pflash");
+        return add_flash(pc, 0, &top, errp) && (!pc->pflash[1] || add_flash(pc, 1, &top, errp));
+    }
 
     if (!ms->firmware && ms->kernel_filename) {
         return true; /* started directly */

@@ -14,6 +14,7 @@
 #include "hw/timer/i8254.h"
 #include "qemu/log.h"
 #include "system/accel.h"
+#include "system/datadir.h"
 #include "system/kvm.h"
 #include "system/runstate.h"
 #include "system/vl.h"
@@ -158,6 +159,33 @@ bool pc_isa_init(PCMachineState *pc, GError **errp)
     }
     fill_cmos(pc);
     return true;
+}
+
+/* --- graphics card
+ * ---------------------------------------------------------------------------------------- */
+
+bool pc_vga_init(PCMachineState *pc, GError **errp)
+{
+    const char *vga = vm_config.vga;
+    g_autofree char *rom = NULL;
+    DeviceState *dev;
+
+    if (vga && strcmp(vga, "std") && strcmp(vga, "none")) {
+        error_setg(errp, "-vga %s: not built in; use std or none, or -device bochs-display", vga);
+        return false;
+    }
+    if (vga ? !strcmp(vga, "none") : !MACHINE(pc)->enable_defaults) {
+        return true;
+    }
+    dev = qdev_new("VGA");
+    rom = datadir_find("VGA's option ROM", "vgabios-stdvga.bin", NULL);
+    if (!rom) {
+        /* A kernel that is started directly does without. */
+        warn_report("the VGA BIOS vgabios-stdvga.bin is missing (Debian package seabios): firmware "
+                    "has no screen");
+        object_property_set_str(OBJECT(dev), "romfile", "", NULL);
+    }
+    return qdev_realize_and_unref(dev, BUS(pc->host->bus), errp);
 }
 
 /* --- the complete machine
@@ -321,6 +349,8 @@ static const ObjectProperty pc_props[] = {
     ABSENT("smbus", "bool", "SMBus controller"),
     ABSENT("vmport", "OnOffAuto", "VMware port"),
     ABSENT("smm", "OnOffAuto", "system management mode"),
+    DEFINE_PROP_STRING("pflash0", PCMachineState, pflash[0], "Node of the flash with the firmware"),
+    DEFINE_PROP_STRING("pflash1", PCMachineState, pflash[1], "Node of the flash with variables"),
     DEFINE_PROP_BOOL("sata", PCMachineState, sata, true, "The q35 board's SATA controller"),
     DEFINE_PROP_BOOL("i8042", PCMachineState, i8042, true,
                      "Keyboard controller's reset and A20 commands"),

@@ -84,7 +84,7 @@ static bool pc_init(MachineState *ms, GError **errp)
     pc->board = &piix_board;
     return pc_memory_init(pc, errp) && x86_cpus_init(ms, errp) && add_host(pc, errp) &&
            pc_interrupts_init(pc, OBJECT(pc->host), errp) && add_south_bridge(pc, errp) &&
-           pc_isa_init(pc, errp) && pc_drives_init(pc, errp) &&
+           pc_isa_init(pc, errp) && pc_vga_init(pc, errp) && pc_drives_init(pc, errp) &&
            pc_firmware_init(pc, errp);
 }
 

@@ -88,8 +88,8 @@ static bool q35_init(MachineState *ms, GError **errp)
     pc->board = &q35_board;
     return pc_memory_init(pc, errp) && x86_cpus_init(ms, errp) && add_host(pc, errp) &&
            pc_interrupts_init(pc, OBJECT(pc->host), errp) && add_south_bridge(pc, errp) &&
-           add_sata(pc, errp) && pc_isa_init(pc, errp) && pc_drives_init(pc, errp) &&
-           pc_firmware_init(pc, errp);
+           add_sata(pc, errp) && pc_isa_init(pc, errp) && pc_vga_init(pc, errp) &&
+           pc_drives_init(pc, errp) && pc_firmware_init(pc, errp);
 }
 
 static void q35_class_init(ObjectClass *klass, const void *data)

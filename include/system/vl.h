@@ -20,7 +20,7 @@ typedef struct VmConfig {
     GPtrArray *accels;    /* json_object *: {"accel": NAME, property: text ...}, in order */
     const char *cpu;
     json_object *smp, *memory; /* merged -smp, -m */
-    const char *kernel, *initrd, *append, *bios;
+    const char *kernel, *initrd, *append, *bios, *vga;
     GPtrArray *drives; /* VmDrive, in order */
     GPtrArray *blockdevs, *devices, *objects, *chardevs, *mons,
         *globals;                                       /* char *, as given */

@@ -53,6 +53,7 @@ typedef struct PCMachineState {
     ISADevice *rtc;
     uint64_t ram_below_4g, ram_above_4g;
     MemoryRegion ram_low, ram_high, pci_mem, bios, isa_bios, isa_hole, msi;
+    char *pflash[2]; /* nodes or drives; NULL: none */
     uint8_t disk_translation, disk_types; /* CMOS 0x39 and 0x12 */
     bool booted;         /* the first boot has begun: -boot once= is over */
     char *firmware_path; /* NULL: a kernel is started directly */
@@ -77,6 +78,8 @@ bool pc_isa_init(PCMachineState *pc, GError **errp);
 /* For a kernel that is started directly: PCI's classic interrupts become level-triggered and are
  * told to the functions.  After firmware_setup(). */
 void pc_irq_firmware_setup(PCMachineState *pc);
+/* The graphics card of -vga, on a machine with defaults VGA. */
+bool pc_vga_init(PCMachineState *pc, GError **errp);
 /* Devices for -drive if=ide, virtio and floppy, and the default CD-ROM. From init(), when the controllers are there. */
 bool pc_drives_init(PCMachineState *pc, GError **errp);
 /* Firmware image below 4 GiB and below 1 MiB, or none where a kernel is started directly. */
