@@ -235,6 +235,7 @@ static void publish(VirtQueue *vq)
     vring_publish(&vq->ring);
     check_broken(vq);
     if (vq->ring.unsignaled) {
+        aio_batch_done(vq->ctx, vq->ring.unsignaled);
         if (vring_should_notify(&vq->ring)) {
             virtio_count(&vq->stats.interrupts, 1);
             vq->vdev->ops->queue_interrupt(vq->vdev->transport, vq);
