@@ -5,11 +5,12 @@
 #include "qapi/keyval.h"
 #include "system/vl.h"
 
-static int64_t base_offset; /* seconds that the guest's clock is ahead of UTC */
-static bool base_localtime;
+static int64_t base_date; /* seconds since the epoch, when base_since was */
+static int64_t base_since; /* ns of clock_type */
+static bool base_is_date, base_localtime;
 static QEMUClockType clock_type = QEMU_CLOCK_HOST;
 
-static bool parse_date(const char *text, int64_t *offset, GError **errp)
+static bool parse_date(const char *text, int64_t *date, GError **errp)
 {
     struct tm tm = {0};
     const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
@@ -23,7 +24,7 @@ static bool parse_date(const char *text, int64_t *offset, GError **errp)
                    text);
         return false;
     }
-    *offset = timegm(&tm) - time(NULL);
+    *date = timegm(&tm);
     return true;
 }
 
@@ -36,8 +37,11 @@ bool rtc_configure(json_object *opts, GError **errp)
 
     if (base && strcmp(base, "localtime") == 0) {
         base_localtime = true;
-    } else if (base && strcmp(base, "utc") && !parse_date(base, &base_offset, errp)) {
-        return false;
+    } else if (base && strcmp(base, "utc")) {
+        if (!parse_date(base, &base_date, errp)) {
+            return false;
+        }
+        base_is_date = true;
     }
     if (clock && strcmp(clock, "vm") == 0) {
         clock_type = QEMU_CLOCK_VIRTUAL;
@@ -54,12 +58,8 @@ bool rtc_configure(json_object *opts, GError **errp)
     if (driftfix && strcmp(driftfix, "slew") == 0) {
         qdev_global_add("mc146818rtc", "lost_tick_policy", "slew");
     }
+    base_since = qemu_clock_get_ns(clock_type);
     return opts_check_empty(opts, "-rtc", known, errp);
-}
-
-int64_t rtc_base_offset(void)
-{
-    return base_offset;
 }
 
 QEMUClockType rtc_clock_type(void)
@@ -69,7 +69,13 @@ QEMUClockType rtc_clock_type(void)
 
 void qemu_get_timedate(struct tm *tm, int64_t offset_seconds)
 {
-    time_t now = time(NULL) + base_offset + offset_seconds;
+    time_t now = time(NULL);
+
+    /* From the date on, by the clock that the guest's follows: what the start took must not show. */
+    if (base_is_date) {
+        now = base_date + (qemu_clock_get_ns(clock_type) - base_since) / NANOSECONDS_PER_SECOND;
+    }
+    now += offset_seconds;
 
     if (base_localtime) {
         localtime_r(&now, tm);

@@ -74,9 +74,8 @@ bool machine_parse_smp(SMPConfig *smp, json_object *opts, unsigned max_cpus, GEr
 
 /* What -serial gave: chardev for serial port n, or NULL. */
 struct Chardev *serial_hd(int n);
-/* -rtc base=...: seconds that the guest's clock is ahead of the host's UTC. */
+/* The time by -rtc base=..., and as much later. Main loop. */
 void qemu_get_timedate(struct tm *tm, int64_t offset_seconds);
-int64_t rtc_base_offset(void);
 QEMUClockType rtc_clock_type(void);
 
 /* -boot, bootindex: name is the device's path for the firmware. */
