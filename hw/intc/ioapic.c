@@ -39,9 +39,10 @@ static MSIMessage entry_message(uint64_t e)
 /* Whether the pin's level is the one that its entry calls active. */
 static bool is_active(const IOAPICCore *s, int pin, uint32_t line)
 {
-    bool high = ((line ^ s->wire_low) >> pin) & 1;
+    bool low = s->st.redir[pin] & ENTRY_ACTIVE_LOW;
+    bool high = (line ^ s->wire_low) & (UINT64_C(1) << pin);
 
-    return high != !!(s->st.redir[pin] & ENTRY_ACTIVE_LOW);
+    return high != low;
 }
 
 static void deliver(IOAPICCore *s, int pin)

@@ -38,7 +38,7 @@ def main():
     parser.add_argument('--peer', action='store_true', help='the emulator is not ours: plain nvme device')
     parser.add_argument('--emulator', type=pathlib.Path, help='another emulator to test [BUILD/qemu-system-x86_64]')
     parser.add_argument('--limit', type=int, help='seconds for everything [1800, with --soak 7200]')
-    parser.add_argument('--cpus', type=int, default=2, help='CPUs of level 1')
+    parser.add_argument('--cpus', type=int, default=1, help='CPUs of level 1; its emulator is not safe with several')
     parser.add_argument('--engine', choices=('user', 'kvm', 'module'),
                         help='of ioregionfd; kvm is built and loaded in level 1 [the emulator\'s choice]')
     parser.add_argument('cases', nargs='*', help='names of cases; all when none is given')
