@@ -405,12 +405,10 @@ static char *default_id(const DriveInfo *info)
 /* Known to the board from now on. */
 static void remember(const DriveInfo *info)
 {
-    if (info->type != DRIVE_IF_NONE) {
-        if (!drives) {
-            drives = g_ptr_array_new();
-        }
-        g_ptr_array_add(drives, g_memdup2(info, sizeof(*info)));
+    if (!drives) {
+        drives = g_ptr_array_new();
     }
+    g_ptr_array_add(drives, g_memdup2(info, sizeof(*info)));
 }
 
 static bool add(json_object *opts, GError **errp)
@@ -455,8 +453,10 @@ static bool add(json_object *opts, GError **errp)
     blk->on_read_error = d.on_read;
     blk->on_write_error = d.on_write;
     blk_set_write_cache(blk, d.write_cache);
-    info.id = g_strdup(d.id);
-    remember(&info);
+    if (info.type != DRIVE_IF_NONE) {
+        info.id = g_strdup(d.id);
+        remember(&info);
+    }
     return true;
 }
 

@@ -37,13 +37,18 @@ static void start(const void *machine)
         (const char *)machine, code, vars);
 }
 
-static void stop(void)
+static void forget_images(void)
 {
-    qtest_quit(s);
     unlink(code);
     unlink(vars);
     g_free(code);
     g_free(vars);
+}
+
+static void stop(void)
+{
+    qtest_quit(s);
+    forget_images();
 }
 
 static void test_places(const void *machine)
@@ -99,8 +104,7 @@ static void test_commands(const void *machine)
     g_assert_true(g_file_get_contents(vars, &data, NULL, NULL));
     g_assert_cmphex((uint8_t)data[5], ==, 0xa5);
     g_assert_cmphex((uint8_t)data[0x2001], ==, 0x31);
-    unlink(code);
-    unlink(vars);
+    forget_images();
 }
 
 static void test_erase(const void *machine)

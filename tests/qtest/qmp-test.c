@@ -460,7 +460,8 @@ static void test_oob_while_blocked(void)
     g_autofree char *dir = g_dir_make_tmp("qtest-XXXXXX", NULL),
                     *fifo = g_strdup_printf("%s/fifo", dir);
     g_autoptr(GString) args = g_string_new("-machine none -nodefaults -accel qtest -name vm1");
-    g_autofree char *path[MONITORS] = {NULL}, *line = NULL;
+    g_autofree char *line = NULL;
+    char *path[MONITORS];
     int fd[MONITORS], reader;
 
     g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
@@ -510,6 +511,7 @@ static void test_oob_while_blocked(void)
     qtest_quit(s);
     for (int i = 0; i < MONITORS; i++) {
         unlink(path[i]);
+        g_free(path[i]);
     }
     unlink(fifo);
     rmdir(dir);

@@ -171,8 +171,12 @@ int qtest_connect(const char *path)
     struct sockaddr_un addr;
     int fd = unix_socket(path, &addr);
 
-    if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
-        g_error("connect %s: %s", path, g_strerror(errno));
+    /* The emulator makes its sockets one after the other: this one may be yet to come. */
+    for (int i = 0; connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0; i++) {
+        if ((errno != ENOENT && errno != ECONNREFUSED) || i >= 10000) {
+            g_error("connect %s: %s", path, g_strerror(errno));
+        }
+        g_usleep(1000);
     }
     return fd;
 }
