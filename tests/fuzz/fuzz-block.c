@@ -40,7 +40,7 @@ static void check_guess(const Disk *d, const char *path)
     g_autofree char *text = g_strdup_printf("if=none,id=guess,file=%s", path);
     g_autoptr(GError) err = NULL;
 
-    if (drive_add(text, &err)) {
+    if (drive_add(text, NULL, &err)) {
         g_assert_false(d->len && !memcmp(d->want, "QFI\xfb", 4));
         blk_detach_dev(blk_find("guess"));
     } else {

@@ -92,7 +92,7 @@ static void drive(const char *text, json_object *opts, GError **errp)
 {
     g_autofree char *id = member(opts, "id");
 
-    if (drive_add(text, errp)) {
+    if (drive_add(text, NULL, errp)) {
         g_ptr_array_add(drives, g_steal_pointer(&id));
     }
 }

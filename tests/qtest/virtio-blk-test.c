@@ -767,10 +767,10 @@ static void test_unplug(const void *opaque)
                                 home_args[home]);
     QPCIBus *bus = qpci_new(s);
     QPCIDevice *port = qpci_device_at(bus, 0, QPCI_DEVFN(6, 0));
+    static const char mapped[] = ", 'iothread-vq-mapping': [{'iothread': 'iot0', 'vqs': [0, 2]}, "
+                                 "{'iothread': 'iot1', 'vqs': [1, 3]}]";
     const char *props[HOMES] = {"", ", 'iothread': 'iot0'", ", 'ioregionfd': 'ior0'",
-                                ", 'ioregionfd': 'ior0', 'ioregionfds': ['ior1', 'ior2']",
-                                ", 'iothread-vq-mapping': [{'iothread': 'iot0', 'vqs': [0, 2]}, "
-                                "{'iothread': 'iot1', 'vqs': [1, 3]}]"};
+                                ", 'ioregionfd': 'ior0', 'ioregionfds': ['ior1', 'ior2']", mapped};
 
     qpci_bridge_setup(port, 1);
     for (unsigned i = 0; i < 3; i++) {
