@@ -425,6 +425,7 @@ int main(int argc, char **argv)
     g_test_add_func("/aio/poller-spin", test_poller_spin);
     g_test_add_func("/aio/life", test_life);
     ret = g_test_run();
+    aio_set_current(NULL); /* a worker may be the last to let go */
     aio_context_unref(ctx);
     return ret;
 }

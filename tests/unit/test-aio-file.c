@@ -175,6 +175,7 @@ int main(int argc, char **argv)
     g_test_add_func("/aio/file-many", test_file_many);
     g_test_add_func("/aio/work", test_work);
     ret = g_test_run();
+    aio_set_current(NULL); /* a worker may be the last to let go */
     aio_context_unref(ctx);
     return ret;
 }

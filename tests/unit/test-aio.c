@@ -388,6 +388,7 @@ int main(int argc, char **argv)
     g_test_add_func("/aio/home", test_home);
     g_test_add_func("/aio/main", test_main);
     ret = g_test_run();
+    aio_set_current(NULL); /* a worker may be the last to let go */
     aio_context_unref(ctx);
     return ret;
 }
