@@ -194,12 +194,12 @@ typedef struct PartialSearch {
     bool ambiguous;
 } PartialSearch;
 
-/* Tries the path from obj and from everything below it. */
+/* Tries the path from obj and from everything below it; the empty path is each object itself. */
 static void search_below(Object *obj, PartialSearch *s)
 {
     Object *hit = resolve_from(obj, s->path, false);
 
-    if (hit && hit != obj && (!s->typename || object_is_a(hit, s->typename))) {
+    if (hit && (hit != obj || !*s->path) && (!s->typename || object_is_a(hit, s->typename))) {
         if (s->found && s->found != hit) {
             s->ambiguous = true;
         }
@@ -223,7 +223,7 @@ Object *object_resolve_path_type(const char *path, const char *typename, bool *a
         if (s.found && typename && !object_is_a(s.found, typename)) {
             s.found = NULL;
         }
-    } else if (*path) {
+    } else if (*path || typename) {
         search_below(object_get_root(), &s);
     }
     if (ambiguous) {

@@ -117,7 +117,7 @@ static void aml_name(AcpiTables *t, const char *name, uint64_t v)
     put_int(t, v, 8);
 }
 
-/* Port of the pvpanic device, 0: there is none. */
+/* Port of the pvpanic device, 0: there is none, or the tables cannot say which. */
 static uint16_t pvpanic_port(void)
 {
     Object *obj = object_resolve_path_type("", "pvpanic", NULL);
@@ -132,7 +132,9 @@ static unsigned port_devices(void)
     unsigned mask = 0;
 
     for (unsigned n = 0; n < G_N_ELEMENTS(types); n++) {
-        mask |= object_resolve_path_type("", types[n], NULL) ? BIT(n) : 0;
+        bool several;
+
+        mask |= object_resolve_path_type("", types[n], &several) || several ? BIT(n) : 0;
     }
     return mask;
 }

@@ -130,7 +130,8 @@ Object *object_get_parent(const Object *obj);
 /* Name below the parent, NULL for the root or when not in the tree; valid while it is in the tree. */
 const char *object_get_name(const Object *obj);
 char *object_get_canonical_path(const Object *obj);    /* g_free; NULL when not in the tree */
-/* Absolute path, or a unique tail of one ("ioapic"); NULL if none; *ambiguous (may be NULL) set if several match. */
+/* Absolute path, or a unique tail of one ("ioapic"); NULL if none; *ambiguous (may be NULL) set if several match.  The empty path
+ * with a type: the only object of that type. */
 Object *object_resolve_path(const char *path, bool *ambiguous);
 Object *object_resolve_path_type(const char *path, const char *typename, bool *ambiguous);
 /* Children in order of creation; fn returns false to stop. */

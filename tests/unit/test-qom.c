@@ -388,6 +388,11 @@ static void test_tree(void)
     g_assert_null(object_resolve_path("toy[1]", &ambiguous));
     g_assert_true(ambiguous);
     g_assert_true(object_resolve_path("toy[0]/toy[1]", &ambiguous) == OBJECT(c));
+    /* The empty path: the only object of a type, at any depth. */
+    g_assert_null(object_resolve_path_type("", "toy", &ambiguous));
+    g_assert_true(ambiguous);
+    g_assert_null(object_resolve_path_type("", "iothread", &ambiguous));
+    g_assert_false(ambiguous);
 
     qom_tree_info(box, out);
     g_assert_cmpstr(out->str, ==,
