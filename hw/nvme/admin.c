@@ -131,6 +131,8 @@ static uint16_t start(NvmeRequest *req, bool *later)
         *later = true;
         nvme_aer_request(req);
         return NVME_SUCCESS;
+    case NVME_ADM_NS_ATTACHMENT:
+        return nvme_ns_attachment(req, later);
     case NVME_ADM_KEEP_ALIVE:
         n->keep_alive_seen = true;
         return NVME_SUCCESS;

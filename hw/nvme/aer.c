@@ -67,6 +67,12 @@ void nvme_aer_event_post(NvmeCtrl *n, uint8_t type, uint8_t info)
     aio_bh_schedule(n->event_bh);
 }
 
+void nvme_aer_ns_changed(NvmeCtrl *n, uint32_t nsid)
+{
+    __atomic_fetch_or(&n->changed_ns[nsid / 32], BIT(nsid % 32), __ATOMIC_RELEASE);
+    nvme_aer_event_post(n, NVME_AER_NOTICE, NVME_AER_NOTICE_NS_CHANGED);
+}
+
 void nvme_aer_posted(void *opaque)
 {
     static const uint8_t log_page[] = {
@@ -80,11 +86,9 @@ void nvme_aer_posted(void *opaque)
     for (; bits; bits &= bits - 1) {
         unsigned bit = (unsigned)__builtin_ctz(bits);
 
-        if (bit == NVME_AER_NOTICE * 8 + NVME_AER_NOTICE_NS_CHANGED) {
-            n->ns_changed = true;
-            if (!(n->feat_async_event & NVME_OAES_NS_CHANGED)) {
-                continue; /* the host did not ask for these (5.21.1.11) */
-            }
+        if (bit == NVME_AER_NOTICE * 8 + NVME_AER_NOTICE_NS_CHANGED &&
+            !(n->feat_async_event & NVME_OAES_NS_CHANGED)) {
+            continue; /* the host did not ask for these (5.21.1.11) */
         }
         nvme_aer_event(n, bit / 8, bit % 8, log_page[bit / 8]);
     }

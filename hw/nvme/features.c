@@ -76,6 +76,19 @@ static uint16_t get_temperature(NvmeCtrl *n, NvmeRequest *req, bool defaults)
     return NVME_SUCCESS;
 }
 
+/* One switch for the controller: on while any of its namespaces has it on. */
+static bool write_cache(NvmeCtrl *n)
+{
+    for (uint32_t id = 1; id <= NVME_MAX_NAMESPACES; id++) {
+        NvmeNamespace *ns = nvme_attached_ns(n, id);
+
+        if (ns && blk_write_cache_enabled(ns->blk)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static uint16_t get_value(NvmeCtrl *n, NvmeRequest *req, uint8_t fid, bool defaults)
 {
     uint32_t *result = &req->cqe.result;
@@ -92,13 +105,13 @@ static uint16_t get_value(NvmeCtrl *n, NvmeRequest *req, uint8_t fid, bool defau
     case NVME_FEAT_TEMPERATURE_THRESHOLD:
         return get_temperature(n, req, defaults);
     case NVME_FEAT_ERROR_RECOVERY:
-        if (req->cmd.nsid != 1 && req->cmd.nsid != NVME_NSID_ALL) {
+        if (req->cmd.nsid != NVME_NSID_ALL && !nvme_attached_ns(n, req->cmd.nsid)) {
             return NVME_INVALID_NSID | NVME_DNR;
         }
         *result = defaults ? 0 : n->feat_error_recovery;
         break;
     case NVME_FEAT_VOLATILE_WRITE_CACHE:
-        *result = n->conf.blk ? blk_write_cache_enabled(n->conf.blk) : 0;
+        *result = write_cache(n);
         break;
     case NVME_FEAT_NUMBER_OF_QUEUES:
         *result = queue_limit(n);
@@ -232,7 +245,7 @@ static uint16_t set_value(NvmeCtrl *n, NvmeRequest *req, uint8_t fid)
     case NVME_FEAT_TEMPERATURE_THRESHOLD:
         return set_temperature(n, dw11);
     case NVME_FEAT_ERROR_RECOVERY:
-        if (req->cmd.nsid != 1 && req->cmd.nsid != NVME_NSID_ALL) {
+        if (req->cmd.nsid != NVME_NSID_ALL && !nvme_attached_ns(n, req->cmd.nsid)) {
             return NVME_INVALID_NSID | NVME_DNR;
         }
         if (dw11 & BIT(16)) {
@@ -241,8 +254,12 @@ static uint16_t set_value(NvmeCtrl *n, NvmeRequest *req, uint8_t fid)
         n->feat_error_recovery = dw11 & 0xffff;
         return NVME_SUCCESS;
     case NVME_FEAT_VOLATILE_WRITE_CACHE:
-        if (n->conf.blk) {
-            blk_set_write_cache(n->conf.blk, dw11 & 1);
+        for (uint32_t id = 1; id <= NVME_MAX_NAMESPACES; id++) {
+            NvmeNamespace *ns = nvme_attached_ns(n, id);
+
+            if (ns) {
+                blk_set_write_cache(ns->blk, dw11 & 1);
+            }
         }
         return NVME_SUCCESS;
     case NVME_FEAT_NUMBER_OF_QUEUES:

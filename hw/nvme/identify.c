@@ -24,11 +24,13 @@ static uint16_t identify_controller(NvmeRequest *req)
     id->ieee[0] = 0x00;
     id->ieee[1] = 0x54;
     id->ieee[2] = 0x52;
+    id->cmic = n->subsys->user ? NVME_CMIC_MULTI_CTRL : 0;
     id->mdts = n->params.mdts;
+    id->cntlid = n->cntlid;
     id->ver = NVME_VERSION;
     id->oaes = NVME_OAES_NS_CHANGED;
     id->cntrltype = 1; /* I/O controller */
-    id->oacs = n->params.dbbuf ? NVME_OACS_DBBUF : 0;
+    id->oacs = NVME_OACS_NS_MANAGEMENT | (n->params.dbbuf ? NVME_OACS_DBBUF : 0);
     id->acl = NVME_ABORT_LIMIT - 1;
     id->aerl = n->params.aerl;
     id->frmw = 1 << 1 | 1; /* one slot, read-only */
@@ -40,84 +42,115 @@ static uint16_t identify_controller(NvmeRequest *req)
     id->kas = 10; /* units of 100 ms */
     id->sqes = 6 << 4 | 6;
     id->cqes = 4 << 4 | 4;
-    id->nn = 1;
+    id->nn = NVME_MAX_NAMESPACES;
     id->oncs = NVME_ONCS_COMPARE | NVME_ONCS_DSM | NVME_ONCS_WRITE_ZEROES | NVME_ONCS_FEATURES |
                NVME_ONCS_TIMESTAMP | NVME_ONCS_VERIFY;
     id->vwc = 3 << 1 | 1;   /* present; a flush of all namespaces is fine */
     id->sgls = 1 | BIT(16); /* supported, no alignment rule, bit buckets */
-    g_snprintf(id->subnqn, sizeof(id->subnqn), "nqn.2019-08.org.qemu:%s", n->params.serial);
+    g_strlcpy(id->subnqn, n->subsys->nqn, sizeof(id->subnqn));
     id->psd[0].max_power = 2500;
     id->psd[0].entry_latency = 0x10;
     id->psd[0].exit_latency = 0x4;
     return nvme_copy_to_host(req, id, sizeof(*id));
 }
 
-static uint16_t identify_namespace(NvmeRequest *req)
+static uint16_t identify_csi_controller(NvmeRequest *req)
 {
-    NvmeCtrl *n = req->sq->n;
-    g_autofree NvmeIdNamespace *id = g_new0(NvmeIdNamespace, 1);
-    uint64_t blocks = __atomic_load_n(&n->ns_blocks, __ATOMIC_RELAXED);
+    g_autofree NvmeIdControllerNvm *id = g_new0(NvmeIdControllerNvm, 1);
 
-    if (req->cmd.nsid == NVME_NSID_ALL || (req->cmd.nsid == 1 && n->conf.blk)) {
-        if (req->cmd.nsid == 1) {
-            id->nsze = id->ncap = id->nuse = blocks;
-            id->nsfeat = 1 << 4; /* NPWG and its relatives are valid */
-            /* Write Zeroes may deallocate.  What deallocated blocks read is not said: that depends
-             * on the image. */
-            id->dlfeat = 1 << 3;
-            id->nsattr = blk_is_read_only(n->conf.blk);
-            id->npwg = id->npwa = id->npdg = id->npda =
-                MAX(1, n->conf.discard_granularity >> n->lba_shift) - 1;
-            memcpy(id->nguid, n->uuid, sizeof(id->nguid));
+    if (NVME_CMD_CSI(req->cmd.cdw11) != NVME_CSI_NVM) {
+        return NVME_INVALID_FIELD | NVME_DNR;
+    }
+    /* Write Zeroes and its like have no limit; one Dataset Management names 256 ranges. */
+    id->vsl = req->sq->n->params.mdts;
+    id->dmrl = 255;
+    id->dmrsl = UINT32_MAX;
+    id->dmsl = UINT64_MAX;
+    return nvme_copy_to_host(req, id, sizeof(*id));
+}
+
+/* One combination: the NVM command set. */
+static uint16_t identify_command_sets(NvmeRequest *req)
+{
+    uint64_t vectors[512] = {1u << NVME_CSI_NVM};
+    uint16_t cntid = req->cmd.cdw10 >> 16;
+
+    if (cntid != 0xffff && cntid != req->sq->n->cntlid) {
+        return NVME_INVALID_FIELD | NVME_DNR;
+    }
+    return nvme_copy_to_host(req, vectors, sizeof(vectors));
+}
+
+/* --- controllers ----------------------------------------------------------------------------- */
+
+typedef struct ControllerWalk {
+    NvmeControllerList *list;
+    uint16_t first;
+    NvmeNamespace *ns; /* only those that have it attached */
+} ControllerWalk;
+
+static void add_controller(NvmeCtrl *n, void *opaque)
+{
+    ControllerWalk *w = opaque;
+
+    if (n->cntlid >= w->first && (!w->ns || nvme_ns_attached(w->ns, n))) {
+        w->list->id[w->list->count++] = n->cntlid;
+    }
+}
+
+static uint16_t identify_controllers(NvmeRequest *req, bool of_namespace)
+{
+    NvmeSubsystem *s = req->sq->n->subsys;
+    g_autofree NvmeControllerList *list = g_new0(NvmeControllerList, 1);
+    ControllerWalk w = {.list = list, .first = req->cmd.cdw10 >> 16};
+
+    if (of_namespace) {
+        uint32_t nsid = req->cmd.nsid;
+
+        if (!nsid || nsid > NVME_MAX_NAMESPACES) {
+            return NVME_INVALID_NSID | NVME_DNR;
         }
-        id->lbaf[0].ds = n->lba_shift;
-        return nvme_copy_to_host(req, id, sizeof(*id));
+        qemu_mutex_lock(&s->lock);
+        w.ns = s->ns[nsid];
+        qemu_mutex_unlock(&s->lock);
+        if (!w.ns) {
+            return NVME_INVALID_FIELD | NVME_DNR;
+        }
     }
-    if (req->cmd.nsid == 1) {
-        return nvme_copy_to_host(req, id, sizeof(*id)); /* inactive: all zeros */
-    }
-    return NVME_INVALID_NSID | NVME_DNR;
+    nvme_subsys_foreach(s, add_controller, &w);
+    return nvme_copy_to_host(req, list, sizeof(*list));
 }
 
-static uint16_t identify_active_list(NvmeRequest *req)
+/* There are no virtual functions: nothing that could be moved between controllers. */
+static uint16_t identify_virtualization(NvmeRequest *req, bool primary)
 {
-    uint32_t list[1024] = {0};
+    uint8_t page[4096] = {0};
 
-    if (req->cmd.nsid >= NVME_NSID_ALL - 1) {
-        return NVME_INVALID_NSID | NVME_DNR;
+    if (primary) {
+        pci_set_word(page, req->sq->n->cntlid);
+        return nvme_copy_to_host(req, page, sizeof(page));
     }
-    if (req->cmd.nsid < 1 && req->sq->n->conf.blk) {
-        list[0] = 1;
-    }
-    return nvme_copy_to_host(req, list, sizeof(list));
-}
-
-static uint16_t identify_descriptors(NvmeRequest *req)
-{
-    NvmeCtrl *n = req->sq->n;
-    uint8_t list[4096] = {0};
-
-    if (req->cmd.nsid != 1 || !n->conf.blk) {
-        return NVME_INVALID_NSID | NVME_DNR;
-    }
-    list[0] = 3; /* UUID (figure 248) */
-    list[1] = 16;
-    memcpy(list + 4, n->uuid, 16);
-    return nvme_copy_to_host(req, list, sizeof(list));
+    return nvme_copy_to_host(req, page, sizeof(page)); /* 0 entries */
 }
 
 uint16_t nvme_identify(NvmeRequest *req)
 {
-    switch (req->cmd.cdw10 & 0xff) {
-    case NVME_CNS_NAMESPACE:
-        return identify_namespace(req);
+    uint8_t cns = req->cmd.cdw10 & 0xff;
+
+    switch (cns) {
     case NVME_CNS_CONTROLLER:
         return identify_controller(req);
-    case NVME_CNS_ACTIVE_NSIDS:
-        return identify_active_list(req);
-    case NVME_CNS_NS_DESCRIPTORS:
-        return identify_descriptors(req);
+    case NVME_CNS_CSI_CONTROLLER:
+        return identify_csi_controller(req);
+    case NVME_CNS_NS_CONTROLLERS:
+    case NVME_CNS_CONTROLLERS:
+        return identify_controllers(req, cns == NVME_CNS_NS_CONTROLLERS);
+    case NVME_CNS_PRIMARY_CAPABILITIES:
+    case NVME_CNS_SECONDARY_CONTROLLERS:
+        return identify_virtualization(req, cns == NVME_CNS_PRIMARY_CAPABILITIES);
+    case NVME_CNS_COMMAND_SETS:
+        return identify_command_sets(req);
     default:
-        return NVME_INVALID_FIELD | NVME_DNR;
+        return nvme_identify_namespace(req, cns);
     }
 }

@@ -1,30 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The NVM command set (NVMe 1.4, section 6): reads, writes, flush and their relatives. In the
- * queue's context. */
-#include "nvme.h"
-
-/* A namespace's blocks as bytes; false if the range is not inside. */
-static bool lba_range(NvmeCtrl *n, uint64_t slba, uint64_t nlb, uint64_t *offset, uint64_t *bytes)
-{
-    uint64_t blocks = __atomic_load_n(&n->ns_blocks, __ATOMIC_RELAXED);
-
-    if (slba > blocks || nlb > blocks - slba) {
-        return false;
-    }
-    *offset = slba << n->lba_shift;
-    *bytes = nlb << n->lba_shift;
-    return true;
-}
-
-static uint64_t cmd_slba(const NvmeCmd *cmd)
-{
-    return (uint64_t)cmd->cdw11 << 32 | cmd->cdw10;
-}
-
-static uint64_t cmd_nlb(const NvmeCmd *cmd)
-{
-    return (uint64_t)(cmd->cdw12 & 0xffff) + 1;
-}
+/*
+ * The NVM command set (NVMe 1.4, section 6): dispatch, and reads, writes and flushes, whose path is
+ * short.  Other commands have files of their own; a namespace on which something special goes on is
+ * recognized by its gate.  In the queue's context.
+ */
+#include "io.h"
 
 static uint16_t status_of(NvmeRequest *req, int ret)
 {
@@ -40,36 +20,25 @@ static uint16_t status_of(NvmeRequest *req, int ret)
     case -ECANCELED:
         return NVME_ABORT_REQUESTED;
     default:
-        switch (req->cmd.opcode) {
-        case NVME_IO_READ:
-        case NVME_IO_COMPARE:
-        case NVME_IO_VERIFY:
-            return NVME_UNRECOVERED_READ;
-        default:
-            return NVME_WRITE_FAULT;
-        }
+        return req->blk.op == BLK_READ ? NVME_UNRECOVERED_READ : NVME_WRITE_FAULT;
     }
 }
 
-static bool is_read(const NvmeRequest *req)
+bool nvme_io_check(NvmeRequest *req, int ret)
 {
-    return req->blk.op == BLK_READ;
-}
-
-/* True if the request ended well; otherwise it was completed, or parked until the VM runs again. */
-static bool check_result(NvmeRequest *req, int ret)
-{
-    NvmeCtrl *n = req->sq->n;
-
-    if (likely(ret >= 0)) {
+    if (likely(ret >= 0) && likely(!req->aborted)) {
         return true;
     }
+    if (ret >= 0) {
+        nvme_io_fail(req, NVME_ABORT_REQUESTED);
+        return false;
+    }
     nvme_count(&req->sq->stats.media_errors, 1);
-    switch (blk_error_action(n->conf.blk, is_read(req), -ret)) {
+    switch (blk_error_action(req->ns->blk, req->blk.op == BLK_READ, -ret)) {
     case BLOCK_ERROR_ACTION_IGNORE:
         return true;
     case BLOCK_ERROR_ACTION_STOP:
-        if (!req->sq->deleting) {
+        if (!req->sq->deleting && !req->aborted) {
             req->parked = true;
             return false;
         }
@@ -77,73 +46,37 @@ static bool check_result(NvmeRequest *req, int ret)
     case BLOCK_ERROR_ACTION_REPORT:
         break;
     }
-    req->status = status_of(req, ret);
-    nvme_complete(req);
+    nvme_io_fail(req, status_of(req, ret));
     return false;
 }
+
+/* --- reads and writes ------------------------------------------------------------------------ */
 
 static void rw_done(BlkRequest *blk, int ret)
 {
     NvmeRequest *req = container_of(blk, NvmeRequest, blk);
 
-    if (check_result(req, ret)) {
+    if (likely(ret >= 0) || nvme_io_check(req, ret)) {
         nvme_data_unmap(req, req->cmd.opcode == NVME_IO_READ);
         nvme_complete(req);
     }
 }
 
-/* The block layer sets the rest of the request. */
-static void prepare(NvmeRequest *req, BlkOp op, unsigned flags, uint64_t offset, uint64_t bytes,
-                    void (*complete)(BlkRequest *blk, int ret))
-{
-    BlkRequest *blk = &req->blk;
-
-    blk->op = op;
-    blk->flags = flags;
-    blk->offset = offset;
-    blk->bytes = bytes;
-    blk->iov = NULL;
-    blk->niov = 0;
-    blk->complete = complete;
-}
-
-static void submit(NvmeRequest *req)
-{
-    req->parked = false;
-    blk_submit(req->sq->n->conf.blk, &req->blk, req->sq->ctx);
-}
-
-void nvme_io_resume(NvmeSq *sq)
-{
-    for (uint32_t i = 0; i < sq->nr_reqs; i++) {
-        if (sq->reqs[i].busy && sq->reqs[i].parked) {
-            submit(&sq->reqs[i]);
-        }
-    }
-    nvme_sq_process(sq);
-}
-
-static uint16_t transfer_limit(NvmeCtrl *n, uint64_t bytes)
-{
-    if (n->params.mdts && bytes > (uint64_t)NVME_PAGE_SIZE_MIN << n->params.mdts) {
-        return NVME_INVALID_FIELD | NVME_DNR;
-    }
-    return NVME_SUCCESS;
-}
-
-static uint16_t start_rw(NvmeRequest *req, bool write)
+uint16_t nvme_io_rw(NvmeRequest *req, bool write)
 {
     NvmeCtrl *n = req->sq->n;
-    uint64_t offset, bytes, nlb = cmd_nlb(&req->cmd);
-    uint16_t status = transfer_limit(n, nlb << n->lba_shift);
+    NvmeNamespace *ns = req->ns;
+    uint64_t slba = nvme_slba(&req->cmd), nlb = nvme_nlb(&req->cmd);
+    uint64_t bytes = nlb << ns->layout.lba_shift;
+    uint16_t status = nvme_transfer_limit(n, bytes);
 
     if (status) {
         return status;
     }
-    if (!lba_range(n, cmd_slba(&req->cmd), nlb, &offset, &bytes)) {
+    if (!nvme_in_range(ns, slba, nlb)) {
         return NVME_LBA_OUT_OF_RANGE | NVME_DNR;
     }
-    if (write && blk_is_read_only(n->conf.blk)) {
+    if (write && blk_is_read_only(ns->blk)) {
         return NVME_NAMESPACE_WRITE_PROTECTED | NVME_DNR;
     }
     status = nvme_map_data(req, bytes, !write);
@@ -157,242 +90,136 @@ static uint16_t start_rw(NvmeRequest *req, bool write)
         nvme_count(&req->sq->stats.reads, 1);
         nvme_count(&req->sq->stats.blocks_read, bytes >> 9);
     }
-    prepare(req, write ? BLK_WRITE : BLK_READ,
-            write && (req->cmd.cdw12 & NVME_RW_FUA) ? BLK_REQ_FUA : 0, offset, bytes, rw_done);
+    nvme_io_prepare(req, write ? BLK_WRITE : BLK_READ,
+                    write && (req->cmd.cdw12 & NVME_RW_FUA) ? BLK_REQ_FUA : 0,
+                    nvme_offset(ns, slba), bytes, rw_done);
     req->blk.iov = req->data.iov;
     req->blk.niov = req->data.niov;
-    submit(req);
-    return NVME_SUCCESS;
-}
-
-static uint16_t start_flush(NvmeRequest *req)
-{
-    prepare(req, BLK_FLUSH, 0, 0, 0, rw_done);
-    submit(req);
+    nvme_io_submit(req);
     return NVME_SUCCESS;
 }
 
 static uint16_t start_write_zeroes(NvmeRequest *req)
 {
-    NvmeCtrl *n = req->sq->n;
-    uint64_t offset, bytes;
+    NvmeNamespace *ns = req->ns;
+    uint64_t slba = nvme_slba(&req->cmd), nlb = nvme_nlb(&req->cmd);
 
-    if (!lba_range(n, cmd_slba(&req->cmd), cmd_nlb(&req->cmd), &offset, &bytes)) {
+    if (!nvme_in_range(ns, slba, nlb)) {
         return NVME_LBA_OUT_OF_RANGE | NVME_DNR;
     }
-    if (blk_is_read_only(n->conf.blk)) {
+    if (blk_is_read_only(ns->blk)) {
         return NVME_NAMESPACE_WRITE_PROTECTED | NVME_DNR;
     }
-    prepare(req, BLK_WRITE_ZEROES,
-            (req->cmd.cdw12 & NVME_RW_FUA ? BLK_REQ_FUA : 0) |
-                (req->cmd.cdw12 & NVME_WZ_DEALLOCATE ? BLK_REQ_MAY_UNMAP : 0),
-            offset, bytes, rw_done);
-    submit(req);
+    nvme_io_prepare(req, BLK_WRITE_ZEROES,
+                    (req->cmd.cdw12 & NVME_RW_FUA ? BLK_REQ_FUA : 0) |
+                        (req->cmd.cdw12 & NVME_WZ_DEALLOCATE ? BLK_REQ_MAY_UNMAP : 0),
+                    nvme_offset(ns, slba), nlb << ns->layout.lba_shift, rw_done);
+    nvme_io_submit(req);
     return NVME_SUCCESS;
 }
 
-/* --- compare and verify: piece by piece, through a buffer of ours ----------------------------- */
+/* --- flush ----------------------------------------------------------------------------------- */
 
-#define PIECE_MAX (128u * 1024)
-
-/* In req->bounce.  req->step counts the bytes that are done. */
-typedef struct ReadBack {
-    struct iovec iov;
-    uint64_t offset, bytes; /* on the medium */
-    int seg;                /* compare: where in the host's data */
-    size_t seg_done;
-    uint8_t buf[];
-} ReadBack;
-
-/* Compares len bytes with the host's next ones. */
-static bool same_as_host(NvmeRequest *req, ReadBack *rb, size_t len)
+static uint16_t start_flush(NvmeRequest *req)
 {
-    const uint8_t *p = rb->buf;
-
-    while (len) {
-        const struct iovec *v = &req->data.iov[rb->seg];
-        size_t n = MIN(len, v->iov_len - rb->seg_done);
-
-        if (memcmp(p, (const uint8_t *)v->iov_base + rb->seg_done, n)) {
-            return false;
-        }
-        p += n;
-        len -= n;
-        rb->seg_done += n;
-        if (rb->seg_done == v->iov_len) {
-            rb->seg++;
-            rb->seg_done = 0;
-        }
-    }
-    return true;
-}
-
-static void read_back_next(NvmeRequest *req);
-
-static void read_back_done(BlkRequest *blk, int ret)
-{
-    NvmeRequest *req = container_of(blk, NvmeRequest, blk);
-    ReadBack *rb = (ReadBack *)req->bounce;
-
-    if (!check_result(req, ret)) {
-        return;
-    }
-    if (req->cmd.opcode == NVME_IO_COMPARE && !same_as_host(req, rb, rb->iov.iov_len)) {
-        req->status = NVME_COMPARE_FAILURE | NVME_DNR;
-        nvme_complete(req);
-        return;
-    }
-    req->step += rb->iov.iov_len;
-    if (req->step < rb->bytes) {
-        read_back_next(req);
-    } else {
-        nvme_complete(req);
-    }
-}
-
-static void read_back_next(NvmeRequest *req)
-{
-    ReadBack *rb = (ReadBack *)req->bounce;
-
-    rb->iov = (struct iovec){rb->buf, MIN(rb->bytes - req->step, PIECE_MAX)};
-    prepare(req, BLK_READ, 0, rb->offset + req->step, rb->iov.iov_len, read_back_done);
-    req->blk.iov = &rb->iov;
-    req->blk.niov = 1;
-    submit(req);
-}
-
-static uint16_t start_read_back(NvmeRequest *req, bool compare)
-{
-    NvmeCtrl *n = req->sq->n;
-    uint64_t offset, bytes, nlb = cmd_nlb(&req->cmd);
-    uint16_t status = transfer_limit(n, nlb << n->lba_shift);
-    ReadBack *rb;
-
-    if (status) {
-        return status;
-    }
-    if (!lba_range(n, cmd_slba(&req->cmd), nlb, &offset, &bytes)) {
-        return NVME_LBA_OUT_OF_RANGE | NVME_DNR;
-    }
-    if (compare && (status = nvme_map_data(req, bytes, false))) {
-        return status;
-    }
-    req->bounce = g_try_malloc(sizeof(*rb) + MIN(bytes, PIECE_MAX));
-    if (!req->bounce) {
-        return NVME_INTERNAL_ERROR;
-    }
-    rb = (ReadBack *)req->bounce;
-    *rb = (ReadBack){.offset = offset, .bytes = bytes};
-    req->step = 0;
-    read_back_next(req);
+    nvme_io_prepare(req, BLK_FLUSH, 0, 0, 0, rw_done);
+    nvme_io_submit(req);
     return NVME_SUCCESS;
 }
 
-/* --- dataset management: the ranges one after the other -------------------------------------- */
+static void flush_next(NvmeRequest *req);
 
-static void dsm_next(NvmeRequest *req);
-
-static void dsm_done(BlkRequest *blk, int ret)
+static void flush_one_done(BlkRequest *blk, int ret)
 {
     NvmeRequest *req = container_of(blk, NvmeRequest, blk);
 
-    /* Deallocation is a hint: a back end that cannot do it is no error. */
-    if (ret == -ENOTSUP || ret == -EINVAL || check_result(req, ret)) {
-        req->step++;
-        dsm_next(req);
+    if (nvme_io_check(req, ret)) {
+        flush_next(req);
     }
 }
 
-static void dsm_next(NvmeRequest *req)
+/* All namespaces that are attached, one after the other; req->step is the last one's number. */
+static void flush_next(NvmeRequest *req)
 {
-    NvmeCtrl *n = req->sq->n;
-    const NvmeDsmRange *ranges = (const NvmeDsmRange *)req->bounce;
-    uint32_t count = (req->cmd.cdw10 & 0xff) + 1;
-
-    for (; req->step < count; req->step++) {
-        uint64_t offset, bytes;
-
-        if (lba_range(n, ranges[req->step].slba, ranges[req->step].nlb, &offset, &bytes) && bytes) {
-            prepare(req, BLK_DISCARD, 0, offset, bytes, dsm_done);
-            submit(req);
+    while (req->step < NVME_MAX_NAMESPACES) {
+        req->ns = nvme_attached_ns(req->sq->n, ++req->step);
+        if (req->ns) {
+            nvme_io_prepare(req, BLK_FLUSH, 0, 0, 0, flush_one_done);
+            nvme_io_submit(req);
             return;
         }
     }
     nvme_complete(req);
 }
 
-static uint16_t start_dsm(NvmeRequest *req)
-{
-    NvmeCtrl *n = req->sq->n;
-    uint32_t count = (req->cmd.cdw10 & 0xff) + 1;
-    const NvmeDsmRange *ranges;
-    uint16_t status;
-
-    if (!(req->cmd.cdw11 & NVME_DSM_DEALLOCATE)) {
-        nvme_complete(req); /* the other attributes are hints that need no action */
-        return NVME_SUCCESS;
-    }
-    req->bounce = g_malloc0(count * sizeof(*ranges));
-    status = nvme_copy_from_host(req, req->bounce, count * sizeof(*ranges));
-    if (status) {
-        return status;
-    }
-    ranges = (const NvmeDsmRange *)req->bounce;
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t offset, bytes;
-
-        if (!lba_range(n, ranges[i].slba, ranges[i].nlb, &offset, &bytes)) {
-            return NVME_LBA_OUT_OF_RANGE | NVME_DNR;
-        }
-    }
-    if (blk_is_read_only(n->conf.blk)) {
-        return NVME_NAMESPACE_WRITE_PROTECTED | NVME_DNR;
-    }
-    req->step = 0;
-    dsm_next(req);
-    return NVME_SUCCESS;
-}
-
 /* --- dispatch -------------------------------------------------------------------------------- */
 
-static uint16_t start(NvmeRequest *req)
+uint16_t nvme_io_start(NvmeRequest *req)
 {
-    NvmeCtrl *n = req->sq->n;
-    uint32_t nsid = req->cmd.nsid;
-    bool all = nsid == NVME_NSID_ALL && req->cmd.opcode == NVME_IO_FLUSH;
-
-    if (nsid != 1 && !all) {
-        return NVME_INVALID_NSID | NVME_DNR;
-    }
-    if (!n->conf.blk) {
-        return NVME_INVALID_FIELD | NVME_DNR; /* the namespace exists, but is not active */
-    }
     switch (req->cmd.opcode) {
     case NVME_IO_FLUSH:
         return start_flush(req);
     case NVME_IO_WRITE:
-        return start_rw(req, true);
+        return nvme_io_rw(req, true);
     case NVME_IO_READ:
-        return start_rw(req, false);
+        return nvme_io_rw(req, false);
     case NVME_IO_COMPARE:
-        return start_read_back(req, true);
+        return nvme_io_read_back(req, true);
     case NVME_IO_VERIFY:
-        return start_read_back(req, false);
+        return nvme_io_read_back(req, false);
     case NVME_IO_WRITE_ZEROES:
         return start_write_zeroes(req);
     case NVME_IO_DATASET_MANAGEMENT:
-        return start_dsm(req);
+        return nvme_io_dsm(req);
     default:
         return NVME_INVALID_OPCODE | NVME_DNR;
     }
+}
+
+/* Not one namespace's number, or a namespace that is not attached. */
+static uint16_t start_other(NvmeRequest *req)
+{
+    if (req->cmd.nsid == NVME_NSID_ALL && req->cmd.opcode == NVME_IO_FLUSH) {
+        req->step = 0;
+        flush_next(req);
+        return NVME_SUCCESS;
+    }
+    return (req->cmd.nsid - 1 < NVME_MAX_NAMESPACES ? NVME_INVALID_FIELD : NVME_INVALID_NSID) |
+           NVME_DNR;
+}
+
+static uint16_t start(NvmeRequest *req)
+{
+    NvmeNamespace *ns = nvme_attached_ns(req->sq->n, req->cmd.nsid);
+    uint32_t gate;
+    uint16_t status;
+
+    if (unlikely(!ns)) {
+        return start_other(req);
+    }
+    req->ns = ns;
+    gate = __atomic_load_n(&req->sq->n->slots[req->cmd.nsid].gate, __ATOMIC_ACQUIRE);
+    if (unlikely(gate) && (status = nvme_io_gate(req, gate))) {
+        return status;
+    }
+    return nvme_io_start(req);
 }
 
 void nvme_io_command(NvmeRequest *req)
 {
     uint16_t status = start(req);
 
-    if (status) {
-        req->status = status;
-        nvme_complete(req);
+    if (unlikely(status)) {
+        nvme_io_fail(req, status);
     }
+}
+
+void nvme_io_resume(NvmeSq *sq)
+{
+    for (uint32_t i = 0; i < sq->nr_reqs; i++) {
+        if (sq->reqs[i].busy && sq->reqs[i].parked) {
+            nvme_io_submit(&sq->reqs[i]);
+        }
+    }
+    nvme_sq_process(sq);
 }

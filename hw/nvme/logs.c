@@ -139,6 +139,7 @@ static uint16_t effects_page(NvmeRequest *req)
     for (size_t i = 0; i < sizeof(admin); i++) {
         page->acs[admin[i]] = NVME_EFFECT_CSUPP;
     }
+    page->acs[NVME_ADM_NS_ATTACHMENT] = NVME_EFFECT_CSUPP | NVME_EFFECT_NIC;
     if (req->sq->n->params.dbbuf) {
         page->acs[NVME_ADM_DOORBELL_BUFFER_CONFIG] = NVME_EFFECT_CSUPP;
     }
@@ -156,10 +157,15 @@ static uint16_t changed_page(NvmeRequest *req, bool retain)
 {
     NvmeCtrl *n = req->sq->n;
     g_autofree NvmeChangedNsLog *page = g_new0(NvmeChangedNsLog, 1);
+    unsigned count = 0;
 
-    page->nsid[0] = n->ns_changed ? 1 : 0;
-    if (!retain) {
-        n->ns_changed = false;
+    for (unsigned w = 0; w < G_N_ELEMENTS(n->changed_ns); w++) {
+        uint32_t bits = retain ? __atomic_load_n(&n->changed_ns[w], __ATOMIC_ACQUIRE)
+                               : __atomic_exchange_n(&n->changed_ns[w], 0, __ATOMIC_ACQ_REL);
+
+        for (; bits; bits &= bits - 1) {
+            page->nsid[count++] = w * 32 + (unsigned)__builtin_ctz(bits);
+        }
     }
     return page_out(req, page, sizeof(*page));
 }

@@ -17,6 +17,7 @@
 #include "block/block-backend.h"
 #include "block/nvme.h"
 #include "hw/pci/pci.h"
+#include "ns.h"
 #include "qemu/trace.h"
 #include "system/ioregionfd.h"
 #include "system/iothread.h"
@@ -33,10 +34,8 @@
 #define NVME_TEMPERATURE_WARNING 0x157u
 #define NVME_TEMPERATURE_CRITICAL 0x175u
 
-typedef struct NvmeCtrl NvmeCtrl;
 typedef struct NvmeSq NvmeSq;
 typedef struct NvmeCq NvmeCq;
-typedef struct NvmeRequest NvmeRequest;
 
 /* Where a command's data lies in guest RAM.  Filled by dptr.c; the blocks are pinned (once for each
  * run of entries that share one) until nvme_data_unmap(). */
@@ -51,17 +50,24 @@ typedef struct NvmeData {
 struct NvmeRequest {
     NvmeRequest *next; /* in sq->free or cq->done */
     NvmeSq *sq;
+    NvmeNamespace *ns; /* that it works on, until it is complete */
     NvmeCmd cmd;
     NvmeCqe cqe;
     NvmeData data;
     BlkRequest blk;
     uint16_t status;
-    bool busy;        /* fetched, not yet completed */
-    bool parked;      /* failed with policy "stop": submitted again when the VM runs */
-    bool has_payload; /* counts as data read or written in the SMART log */
-    uint8_t *bounce;  /* compare, dataset management: freed at completion */
-    uint64_t step;    /* dataset management: next range; compare: bytes done */
+    bool busy;       /* fetched, not yet completed */
+    bool parked;     /* failed with policy "stop": submitted again when the VM runs */
+    bool aborted;    /* ends at its next step */
+    uint8_t *bounce; /* commands that take several steps: freed at completion */
+    uint64_t step;   /* how far they are */
 };
+
+/* A namespace as one controller sees it. */
+typedef struct NvmeNsSlot {
+    NvmeNamespace *ns; /* atomic; written with the subsystem's lock. NULL: not attached */
+    uint32_t gate;     /* atomic; NVME_GATE_*: why a command must not take the short path */
+} NvmeNsSlot;
 
 /* What a queue's thread sees of guest memory: below and from 4 GiB on, which are different pieces
  * of RAM on a PC. */
@@ -135,8 +141,15 @@ typedef struct NvmeParams {
 struct NvmeCtrl {
     PCIDevice parent_obj;
     NvmeParams params;
-    BlockConf conf;
-    IOThread *iothread;     /* property; held while realized */
+    NvmeNsParams ns_params;  /* of the namespace that drive= makes */
+    NvmeNamespace *drive_ns; /* that namespace, or NULL */
+    NvmeSubsystem *subsys;   /* while realized */
+    Object *subsys_dev;      /* property */
+    uint16_t cntlid;
+    BusState *bus; /* for nvme-ns */
+    NvmeNsSlot slots[NVME_MAX_NAMESPACES + 1];
+    uint32_t changed_ns[NVME_MAX_NAMESPACES / 32 + 1]; /* atomic: for the changed namespace list */
+    IOThread *iothread;                                /* property; held while realized */
     IoRegionFd *ioregionfd; /* property: registers and, without ioregionfds, all doorbells */
     char *ioregionfds_text; /* property: JSON list or comma list of object ids, a queue pair each */
     GPtrArray *ioregionfds; /* IoRegionFd *, resolved at realize */
@@ -157,14 +170,10 @@ struct NvmeCtrl {
     /* Queues by number, at home; admin is 0. */
     NvmeSq **sq;
     NvmeCq **cq;
-    bool gone;         /* atomic: unrealized; a late access finds nobody */
-    bool resetting;    /* atomic, written at home: CC.EN went to 0, commands are still in flight */
-    unsigned draining; /* queues that wait for their last command */
-
-    /* Namespace 1. */
-    uint8_t lba_shift;
-    uint64_t ns_blocks; /* atomic: changes with block_resize */
-    uint8_t uuid[16];
+    bool gone;          /* atomic: unrealized; a late access finds nobody */
+    bool resetting;     /* atomic, written at home: CC.EN went to 0, commands are still in flight */
+    unsigned draining;  /* queues that wait for their last command */
+    unsigned questions; /* atomic: quiesce.c's, on their way */
 
     /* Shadow doorbells; set at home, read by queue contexts (atomic, 0: off). */
     uint64_t dbbuf_dbs, dbbuf_eis;
@@ -179,7 +188,6 @@ struct NvmeCtrl {
     uint8_t aer_masked;  /* bit per event type, until its log page is read */
     uint32_t event_bits; /* atomic: events from other contexts, bit type * 8 + info */
     AioBH *event_bh;     /* takes them home */
-    bool ns_changed;     /* for the changed namespace list */
 
     /* Features, at home. */
     uint32_t feat_arbitration, feat_power, feat_error_recovery, feat_async_event, feat_coalescing,
@@ -272,6 +280,9 @@ void nvme_io_command(NvmeRequest *req);    /* queue context */
 void nvme_io_resume(NvmeSq *sq);
 
 uint16_t nvme_identify(NvmeRequest *req);
+uint16_t nvme_identify_namespace(NvmeRequest *req, uint8_t cns); /* those of namespaces */
+/* Those that set *later complete the command themselves. */
+uint16_t nvme_ns_attachment(NvmeRequest *req, bool *later);
 uint16_t nvme_get_log_page(NvmeRequest *req);
 uint16_t nvme_get_features(NvmeRequest *req);
 uint16_t nvme_set_features(NvmeRequest *req);
@@ -290,10 +301,20 @@ bool nvme_aer_abort(NvmeCtrl *n, uint16_t cid);
  * comes once. */
 void nvme_aer_event_post(NvmeCtrl *n, uint8_t type, uint8_t info);
 void nvme_aer_posted(void *opaque); /* n->event_bh */
+/* Any thread: a namespace changed, came or went. */
+void nvme_aer_ns_changed(NvmeCtrl *n, uint32_t nsid);
 
 static inline bool nvme_dbbuf_on(const NvmeCtrl *n)
 {
     return __atomic_load_n(&n->dbbuf_dbs, __ATOMIC_ACQUIRE) != 0;
+}
+
+/* The namespace attached to n as nsid, or NULL. Any thread. */
+static inline NvmeNamespace *nvme_attached_ns(NvmeCtrl *n, uint32_t nsid)
+{
+    return nsid && nsid <= NVME_MAX_NAMESPACES
+               ? __atomic_load_n(&n->slots[nsid].ns, __ATOMIC_ACQUIRE)
+               : NULL;
 }
 
 /* The host address of [addr, addr+len), or NULL if that is not RAM in one piece (writable RAM, for

@@ -119,62 +119,33 @@ static bool init_bar0(NvmeCtrl *n, GError **errp)
     return msix_init(pci, n->params.msix_qsize, &n->bar0, 0, table, &n->bar0, 0, pba, 0, errp);
 }
 
-/* --- namespace ------------------------------------------------------------------------------- */
+/* --- subsystem and namespace ----------------------------------------------------------------- */
 
-static void namespace_resized(void *opaque)
+static void init_subsystem(NvmeCtrl *n)
 {
-    NvmeCtrl *n = opaque;
-    int64_t len = blk_getlength(n->conf.blk);
+    g_autofree char *nqn = NULL;
 
-    __atomic_store_n(&n->ns_blocks, len < 0 ? 0 : (uint64_t)len >> n->lba_shift, __ATOMIC_RELAXED);
-    nvme_aer_event_post(n, NVME_AER_NOTICE, NVME_AER_NOTICE_NS_CHANGED);
+    if (n->subsys_dev) {
+        n->subsys = nvme_subsys_of_device(n->subsys_dev);
+        n->subsys->refs++;
+        return;
+    }
+    nqn = g_strdup_printf("nqn.2019-08.org.qemu:%s", n->params.serial);
+    n->subsys = nvme_subsys_new(nqn);
 }
 
+/* drive= is namespace 1; without it the controller begins with those that its subsystem shares. */
 static bool init_namespace(NvmeCtrl *n, GError **errp)
 {
-    uint32_t lbs = n->conf.logical_block_size ? n->conf.logical_block_size : 512;
-    int64_t len;
-
-    if (lbs < 512 || lbs > 4096 || (lbs & (lbs - 1))) {
-        error_setg(errp, "nvme: logical_block_size=%u: use 512, 1024, 2048 or 4096", lbs);
-        return false;
+    if (!n->ns_params.conf.blk) {
+        return true;
     }
-    n->lba_shift = __builtin_ctz(lbs);
-    n->conf.discard_granularity =
-        n->conf.discard_granularity ? n->conf.discard_granularity : MAX(lbs, 4096);
-    if (!n->conf.blk) {
-        return true; /* a controller without a namespace, as QEMU allows when nvme-ns devices would
-                        follow */
+    n->ns_params.nsid = 1;
+    n->drive_ns = nvme_ns_new(&n->ns_params, n->params.serial, errp);
+    if (n->drive_ns && !nvme_ns_plug(n->drive_ns, n->subsys, n, false, errp)) {
+        g_clear_pointer(&n->drive_ns, nvme_ns_free);
     }
-    if (!blk_set_error_policy(n->conf.blk, n->conf.rerror, n->conf.werror, errp)) {
-        return false;
-    }
-    len = blk_getlength(n->conf.blk);
-    if (len < 0) {
-        error_setg_errno(errp, -len, "nvme: drive=%s: its size cannot be read",
-                         blk_name(n->conf.blk));
-        return false;
-    }
-    if (n->conf.write_cache != ON_OFF_AUTO_AUTO) {
-        blk_set_write_cache(n->conf.blk, n->conf.write_cache == ON_OFF_AUTO_ON);
-    }
-    n->ns_blocks = (uint64_t)len >> n->lba_shift;
-    return true;
-}
-
-/* A stable identifier: the guest finds its disk again by it. */
-static void derive_uuid(NvmeCtrl *n)
-{
-    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA1);
-    uint8_t digest[20];
-    size_t len = sizeof(digest);
-
-    g_checksum_update(sum, (const guchar *)"nvme-ns-1:", -1);
-    g_checksum_update(sum, (const guchar *)n->params.serial, -1);
-    g_checksum_get_digest(sum, digest, &len);
-    memcpy(n->uuid, digest, 16);
-    n->uuid[6] = (n->uuid[6] & 0x0f) | 0x50; /* RFC 4122: version 5, variant 1 */
-    n->uuid[8] = (n->uuid[8] & 0x3f) | 0x80;
+    return n->drive_ns;
 }
 
 /* --- stop, start, reset ---------------------------------------------------------------------- */
@@ -199,7 +170,7 @@ static void vm_state_changed(void *opaque, bool running, RunState state)
 {
     NvmeCtrl *n = opaque;
 
-    if (running && n->conf.blk) {
+    if (running) {
         aio_call(n->home, resume_all, n);
     }
 }
@@ -359,6 +330,7 @@ static void free_state(NvmeCtrl *n)
     g_clear_pointer(&n->cq, g_free);
     g_clear_pointer(&n->feat_vector, g_free);
     g_clear_pointer(&n->event_bh, aio_bh_delete);
+    g_clear_pointer(&n->subsys, nvme_subsys_unref);
     if (n->home) {
         aio_call(n->home, free_timer_at_home, n);
     }
@@ -385,18 +357,18 @@ static bool realize_parts(NvmeCtrl *n, GError **errp)
 {
     PCIDevice *pci = PCI_DEVICE(n);
 
-    if (!check_params(n, errp) || !init_namespace(n, errp) || !choose_home(n, errp)) {
+    if (!check_params(n, errp) || !choose_home(n, errp)) {
         return false;
     }
+    init_subsystem(n);
     n->sq = g_new0(NvmeSq *, n->num_db);
     n->cq = g_new0(NvmeCq *, n->num_db);
     n->feat_vector = g_new0(uint32_t, n->params.msix_qsize);
     n->page_bits = 12;
     n->page_size = NVME_PAGE_SIZE_MIN;
     n->cap = NVME_CAP_MQES(NVME_MAX_QUEUE_ENTRIES - 1) | NVME_CAP_CQR | NVME_CAP_TO(15) |
-             NVME_CAP_CSS_NVM | NVME_CAP_MPSMIN(0) | NVME_CAP_MPSMAX(4);
+             NVME_CAP_CSS_NVM | NVME_CAP_CSS_CSI | NVME_CAP_MPSMIN(0) | NVME_CAP_MPSMAX(4);
     n->start_ns = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
-    derive_uuid(n);
     n->keep_alive_timer = aio_timer_new(n->home, QEMU_CLOCK_VIRTUAL, keep_alive_expired, n);
     n->event_bh = aio_bh_new(n->home, nvme_aer_posted, n);
     nvme_features_reset(n);
@@ -407,6 +379,15 @@ static bool realize_parts(NvmeCtrl *n, GError **errp)
         return false;
     }
     pcie_cap_flr_init(pci);
+    n->bus = qbus_new(TYPE_NVME_BUS, DEVICE(n), DEVICE(n)->id);
+    qbus_set_hotplug_handler(n->bus, OBJECT(n));
+    if (!nvme_subsys_add_ctrl(n->subsys, n, errp)) {
+        return false;
+    }
+    if (!init_namespace(n, errp)) {
+        nvme_subsys_del_ctrl(n);
+        return false;
+    }
     return true;
 }
 
@@ -420,11 +401,8 @@ static bool nvme_realize(PCIDevice *pci, GError **errp)
         return false;
     }
     n->vmstate_handle = qemu_add_vm_change_state_handler(vm_state_changed, n);
-    if (n->conf.blk) {
-        blk_set_resize_cb(n->conf.blk, namespace_resized, n);
-        if (n->conf.bootindex >= 0) {
-            add_boot_device_path(n->conf.bootindex, DEVICE(n), "/namespace@1,0");
-        }
+    if (n->drive_ns && n->ns_params.conf.bootindex >= 0) {
+        add_boot_device_path(n->ns_params.conf.bootindex, DEVICE(n), "/namespace@1,0");
     }
     return true;
 }
@@ -436,12 +414,16 @@ static void nvme_exit(PCIDevice *pci)
     qemu_del_vm_change_state_handler(n->vmstate_handle);
     __atomic_store_n(&n->gone, true, __ATOMIC_RELEASE);
     nvme_stop(n);
-    if (n->conf.blk) {
-        blk_drain(n->conf.blk);
-        blk_set_resize_cb(n->conf.blk, NULL, NULL);
-        blk_detach_dev(n->conf.blk); /* now, not when the last view of our regions is gone: the disk
-                                        may go elsewhere */
-        n->conf.blk = NULL;
+    g_clear_pointer(&n->drive_ns, nvme_ns_unplug);
+    nvme_subsys_del_ctrl(n);
+    while (__atomic_load_n(&n->questions, __ATOMIC_ACQUIRE)) {
+        aio_poll(aio_get_main(), false);
+        g_usleep(50);
+    }
+    if (n->ns_params.conf.blk) {
+        blk_detach_dev(n->ns_params.conf.blk); /* now, not when the last view of our regions is
+                                                  gone: the disk may go elsewhere */
+        n->ns_params.conf.blk = NULL;
     }
     take_homes_away(n);
     msix_uninit(pci);
@@ -461,8 +443,8 @@ static void nvme_finalize(Object *obj)
         memory_region_finalize(&n->bar0);
     }
     g_free(n->db);
-    if (n->conf.blk) {
-        blk_detach_dev(n->conf.blk);
+    if (n->ns_params.conf.blk) {
+        blk_detach_dev(n->ns_params.conf.blk);
     }
 }
 
@@ -507,9 +489,11 @@ static bool ioregionfds_set(Object *obj, const ObjectProperty *prop, json_object
 }
 
 static const ObjectProperty nvme_props[] = {
-    DEFINE_PROP_DRIVE("drive", NvmeCtrl, conf.blk),
+    DEFINE_PROP_DRIVE("drive", NvmeCtrl, ns_params.conf.blk),
     DEFINE_PROP_STRING("serial", NvmeCtrl, params.serial,
                        "serial number, up to 20 characters (required)"),
+    DEFINE_PROP_LINK("subsys", NvmeCtrl, subsys_dev, TYPE_NVME_SUBSYS,
+                     "nvme-subsys that this controller belongs to (one of its own)"),
     DEFINE_PROP_LINK("ioregionfd", NvmeCtrl, ioregionfd, TYPE_IOREGIONFD,
                      "ioregionfd object that carries the registers and doorbells to its iothread"),
     {.name = "ioregionfds",
@@ -536,19 +520,24 @@ static const ObjectProperty nvme_props[] = {
                      "eventfd on doorbells while the host shadows them"),
     DEFINE_PROP_BOOL("dbbuf", NvmeCtrl, params.dbbuf, true,
                      "offer shadow doorbells (Doorbell Buffer Config)"),
-    DEFINE_PROP_UINT32("logical_block_size", NvmeCtrl, conf.logical_block_size, 0,
+    DEFINE_PROP_UINT32("logical_block_size", NvmeCtrl, ns_params.conf.logical_block_size, 0,
                        "bytes of a logical block (512)"),
-    DEFINE_PROP_UINT32("physical_block_size", NvmeCtrl, conf.physical_block_size, 0,
+    DEFINE_PROP_UINT32("physical_block_size", NvmeCtrl, ns_params.conf.physical_block_size, 0,
                        "bytes of a physical block"),
-    DEFINE_PROP_UINT32("discard_granularity", NvmeCtrl, conf.discard_granularity, 0,
+    DEFINE_PROP_UINT32("discard_granularity", NvmeCtrl, ns_params.conf.discard_granularity, 0,
                        "bytes; preferred unit of deallocation"),
-    DEFINE_PROP_INT32("bootindex", NvmeCtrl, conf.bootindex, -1, "place in the boot order"),
-    DEFINE_PROP_STRING("rerror", NvmeCtrl, conf.rerror, "read errors: report, ignore, stop"),
-    DEFINE_PROP_STRING("werror", NvmeCtrl, conf.werror,
+    DEFINE_PROP_INT32("bootindex", NvmeCtrl, ns_params.conf.bootindex, -1,
+                      "place in the boot order"),
+    DEFINE_PROP_STRING("rerror", NvmeCtrl, ns_params.conf.rerror,
+                       "read errors: report, ignore, stop"),
+    DEFINE_PROP_STRING("werror", NvmeCtrl, ns_params.conf.werror,
                        "write errors: report, ignore, stop, enospc"),
-    DEFINE_PROP_ON_OFF_AUTO("write-cache", NvmeCtrl, conf.write_cache, ON_OFF_AUTO_AUTO,
+    DEFINE_PROP_ON_OFF_AUTO("write-cache", NvmeCtrl, ns_params.conf.write_cache, ON_OFF_AUTO_AUTO,
                             "volatile write cache"),
-    DEFINE_PROP_BOOL("share-rw", NvmeCtrl, conf.share_rw, false,
+    DEFINE_PROP_UINT16("mssrl", NvmeCtrl, ns_params.mssrl, 128, "copy: blocks of one range"),
+    DEFINE_PROP_UINT32("mcl", NvmeCtrl, ns_params.mcl, 128, "copy: blocks of one command"),
+    DEFINE_PROP_UINT8("msrc", NvmeCtrl, ns_params.msrc, 127, "copy: ranges, 0-based"),
+    DEFINE_PROP_BOOL("share-rw", NvmeCtrl, ns_params.conf.share_rw, false,
                      "other devices may write to the drive"),
 };
 
@@ -570,7 +559,7 @@ static void nvme_class_init(ObjectClass *klass, const void *data)
     object_class_add_property_table(klass, nvme_props);
 }
 
-static const char *const nvme_interfaces[] = {INTERFACE_PCIE_DEVICE, NULL};
+static const char *const nvme_interfaces[] = {TYPE_HOTPLUG_HANDLER, INTERFACE_PCIE_DEVICE, NULL};
 static const TypeInfo nvme_info = {
     .name = TYPE_NVME,
     .parent = TYPE_PCI_DEVICE,

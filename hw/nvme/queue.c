@@ -192,6 +192,7 @@ void nvme_complete(NvmeRequest *req)
         nvme_log_error(req);
     }
     req->next = NULL;
+    req->ns = NULL;
     *cq->done_tail = req;
     cq->done_tail = &req->next;
     aio_bh_schedule(cq->bh);
@@ -224,7 +225,7 @@ static void sq_start(NvmeSq *sq, NvmeRequest *req)
     req->busy = true;
     req->status = NVME_SUCCESS;
     req->cqe = (NvmeCqe){0};
-    req->has_payload = false;
+    req->aborted = false;
     sq->inflight++;
     TRACE(nvme, command, "sqid %u cid %u opcode 0x%x nsid 0x%x", sq->id, req->cmd.cid,
           req->cmd.opcode, req->cmd.nsid);

@@ -83,7 +83,7 @@ static const char *enable_error(NvmeCtrl *n, uint32_t cc)
     if (NVME_CC_MPS(cc) > (n->cap >> 52 & 0xf)) {
         return "CC.MPS is beyond CAP.MPSMAX";
     }
-    if (NVME_CC_CSS(cc) != 0) {
+    if (NVME_CC_CSS(cc) != NVME_CC_CSS_NVM && NVME_CC_CSS(cc) != NVME_CC_CSS_ALL) {
         return "CC.CSS selects no command set of CAP.CSS";
     }
     if (NVME_CC_AMS(cc) != 0) {
@@ -116,6 +116,9 @@ static void controller_enable(NvmeCtrl *n, uint32_t cc)
         return;
     }
     n->keep_alive_seen = false;
+    for (unsigned i = 0; i < G_N_ELEMENTS(n->changed_ns); i++) {
+        __atomic_store_n(&n->changed_ns[i], 0, __ATOMIC_RELAXED);
+    }
     TRACE(nvme, controller_ready, "page size %u", n->page_size);
     __atomic_fetch_or(&n->csts, NVME_CSTS_RDY, __ATOMIC_RELEASE);
 }
@@ -147,14 +150,35 @@ static void controller_disable(NvmeCtrl *n)
 typedef struct ShutdownFlush {
     BlkRequest blk;
     NvmeCtrl *n;
+    uint32_t nsid;
+    bool failed;
 } ShutdownFlush;
+
+static void shutdown_next(ShutdownFlush *f);
 
 static void shutdown_flushed(BlkRequest *blk, int ret)
 {
     ShutdownFlush *f = container_of(blk, ShutdownFlush, blk);
+
+    f->failed |= ret < 0;
+    shutdown_next(f);
+}
+
+/* The next attached namespace; behind the last one the shutdown is complete. */
+static void shutdown_next(ShutdownFlush *f)
+{
     NvmeCtrl *n = f->n;
 
-    if (ret < 0) {
+    while (f->nsid < NVME_MAX_NAMESPACES) {
+        NvmeNamespace *ns = nvme_attached_ns(n, ++f->nsid);
+
+        if (ns && !blk_is_read_only(ns->blk)) {
+            f->blk = (BlkRequest){.op = BLK_FLUSH, .complete = shutdown_flushed};
+            blk_submit(ns->blk, &f->blk, n->home);
+            return;
+        }
+    }
+    if (f->failed) {
         nvme_fail(n, "flush at shutdown failed");
     }
     if (NVME_CC_SHN(n->cc)) {
@@ -169,13 +193,8 @@ static void controller_shutdown(NvmeCtrl *n)
     ShutdownFlush *f = g_new0(ShutdownFlush, 1);
 
     f->n = (NvmeCtrl *)object_ref(n);
-    f->blk = (BlkRequest){.op = BLK_FLUSH, .complete = shutdown_flushed};
     set_shutdown_status(n, NVME_CSTS_SHST_OCCURRING);
-    if (n->conf.blk) {
-        blk_submit(n->conf.blk, &f->blk, n->home);
-    } else {
-        shutdown_flushed(&f->blk, 0);
-    }
+    shutdown_next(f);
 }
 
 static void write_cc(NvmeCtrl *n, uint32_t value)

@@ -30,12 +30,15 @@ enum NvmeRegister {
 #define NVME_CAP_CQR BIT_ULL(16)
 #define NVME_CAP_TO(n) (((uint64_t)(n)&0xff) << 24) /* units of 500 ms */
 #define NVME_CAP_CSS_NVM BIT_ULL(37)
+#define NVME_CAP_CSS_CSI BIT_ULL(43) /* one or more I/O command sets (2.0) */
 #define NVME_CAP_MPSMIN(n) (((uint64_t)(n)&0xf) << 48)
 #define NVME_CAP_MPSMAX(n) (((uint64_t)(n)&0xf) << 52)
 
 /* CC */
 #define NVME_CC_EN BIT(0)
 #define NVME_CC_CSS(cc) (((cc) >> 4) & 7)
+#define NVME_CC_CSS_NVM 0u
+#define NVME_CC_CSS_ALL 6u /* all that are supported */
 #define NVME_CC_MPS(cc) (((cc) >> 7) & 0xf)
 #define NVME_CC_AMS(cc) (((cc) >> 11) & 7)
 #define NVME_CC_SHN(cc) (((cc) >> 14) & 3)
@@ -110,18 +113,31 @@ enum NvmeAdminOpcode {
     NVME_ADM_SET_FEATURES = 0x09,
     NVME_ADM_GET_FEATURES = 0x0a,
     NVME_ADM_ASYNC_EVENT_REQUEST = 0x0c,
+    NVME_ADM_NS_MANAGEMENT = 0x0d,
+    NVME_ADM_FIRMWARE_COMMIT = 0x10,
+    NVME_ADM_FIRMWARE_DOWNLOAD = 0x11,
+    NVME_ADM_SELF_TEST = 0x14,
+    NVME_ADM_NS_ATTACHMENT = 0x15,
     NVME_ADM_KEEP_ALIVE = 0x18,
     NVME_ADM_DOORBELL_BUFFER_CONFIG = 0x7c,
+    NVME_ADM_FORMAT_NVM = 0x80,
+    NVME_ADM_SANITIZE = 0x84,
 };
 
 enum NvmeIoOpcode {
     NVME_IO_FLUSH = 0x00,
     NVME_IO_WRITE = 0x01,
     NVME_IO_READ = 0x02,
+    NVME_IO_WRITE_UNCORRECTABLE = 0x04,
     NVME_IO_COMPARE = 0x05,
     NVME_IO_WRITE_ZEROES = 0x08,
     NVME_IO_DATASET_MANAGEMENT = 0x09,
     NVME_IO_VERIFY = 0x0c,
+    NVME_IO_RESERVATION_REGISTER = 0x0d,
+    NVME_IO_RESERVATION_REPORT = 0x0e,
+    NVME_IO_RESERVATION_ACQUIRE = 0x11,
+    NVME_IO_RESERVATION_RELEASE = 0x15,
+    NVME_IO_COPY = 0x19,
 };
 
 /* Status field without the phase bit: code in 7..0, type in 10..8, more in 13, do-not-retry in 14
@@ -135,30 +151,60 @@ enum NvmeStatus {
     NVME_INTERNAL_ERROR = 0x006,
     NVME_ABORT_REQUESTED = 0x007,
     NVME_ABORT_SQ_DELETED = 0x008,
+    NVME_ABORT_FAILED_FUSED = 0x009,
+    NVME_ABORT_MISSING_FUSED = 0x00a,
     NVME_INVALID_NSID = 0x00b,
     NVME_COMMAND_SEQUENCE_ERROR = 0x00c,
     NVME_INVALID_SGL_SEGMENT = 0x00d,
     NVME_INVALID_SGL_COUNT = 0x00e,
     NVME_DATA_SGL_LENGTH_INVALID = 0x00f,
+    NVME_METADATA_SGL_LENGTH_INVALID = 0x010,
     NVME_SGL_TYPE_INVALID = 0x011,
     NVME_INVALID_PRP_OFFSET = 0x013,
+    NVME_HOST_ID_INCONSISTENT = 0x018,
+    NVME_SANITIZE_FAILED = 0x01c,
+    NVME_SANITIZE_IN_PROGRESS = 0x01d,
     NVME_NAMESPACE_WRITE_PROTECTED = 0x020,
+    NVME_COMMAND_INTERRUPTED = 0x021,
     NVME_LBA_OUT_OF_RANGE = 0x080,
     NVME_CAPACITY_EXCEEDED = 0x081,
     NVME_NAMESPACE_NOT_READY = 0x082,
+    NVME_RESERVATION_CONFLICT = 0x083,
+    NVME_FORMAT_IN_PROGRESS = 0x084,
     NVME_INVALID_CQ = 0x100,
     NVME_INVALID_QID = 0x101,
     NVME_INVALID_QSIZE = 0x102,
     NVME_ABORT_LIMIT_EXCEEDED = 0x103,
     NVME_AER_LIMIT_EXCEEDED = 0x105,
+    NVME_INVALID_FIRMWARE_SLOT = 0x106,
+    NVME_INVALID_FIRMWARE_IMAGE = 0x107,
     NVME_INVALID_IV = 0x108,
     NVME_INVALID_LOG_PAGE = 0x109,
+    NVME_INVALID_FORMAT = 0x10a,
+    NVME_FIRMWARE_NEEDS_RESET = 0x10b,
     NVME_INVALID_QUEUE_DELETION = 0x10c,
     NVME_FEATURE_NOT_SAVEABLE = 0x10d,
     NVME_FEATURE_NOT_CHANGEABLE = 0x10e,
     NVME_FEATURE_NOT_NS_SPECIFIC = 0x10f,
+    NVME_FIRMWARE_NEEDS_SUBSYSTEM_RESET = 0x110,
+    NVME_OVERLAPPING_RANGE = 0x114,
+    NVME_NS_INSUFFICIENT_CAPACITY = 0x115,
+    NVME_NSID_UNAVAILABLE = 0x116,
+    NVME_NS_ALREADY_ATTACHED = 0x118,
+    NVME_NS_PRIVATE = 0x119,
+    NVME_NS_NOT_ATTACHED = 0x11a,
+    NVME_THIN_NOT_SUPPORTED = 0x11b,
+    NVME_CONTROLLER_LIST_INVALID = 0x11c,
+    NVME_SELF_TEST_IN_PROGRESS = 0x11d,
+    NVME_CONFLICTING_ATTRIBUTES = 0x180,
+    NVME_INVALID_PROTECTION_INFO = 0x181,
+    NVME_WRITE_TO_READ_ONLY = 0x182,
+    NVME_COMMAND_SIZE_LIMIT = 0x183,
     NVME_WRITE_FAULT = 0x280,
     NVME_UNRECOVERED_READ = 0x281,
+    NVME_GUARD_CHECK = 0x282,
+    NVME_APP_TAG_CHECK = 0x283,
+    NVME_REF_TAG_CHECK = 0x284,
     NVME_COMPARE_FAILURE = 0x285,
     NVME_ACCESS_DENIED = 0x286,
     NVME_DEALLOCATED_OR_UNWRITTEN = 0x287,
@@ -172,7 +218,25 @@ enum NvmeIdentifyCns {
     NVME_CNS_CONTROLLER = 0x01,
     NVME_CNS_ACTIVE_NSIDS = 0x02,
     NVME_CNS_NS_DESCRIPTORS = 0x03,
+    NVME_CNS_CSI_NAMESPACE = 0x05,
+    NVME_CNS_CSI_CONTROLLER = 0x06,
+    NVME_CNS_CSI_ACTIVE_NSIDS = 0x07,
+    NVME_CNS_INDEPENDENT_NAMESPACE = 0x08,
+    NVME_CNS_ALLOCATED_NSIDS = 0x10,
+    NVME_CNS_ALLOCATED_NAMESPACE = 0x11,
+    NVME_CNS_NS_CONTROLLERS = 0x12,
+    NVME_CNS_CONTROLLERS = 0x13,
+    NVME_CNS_PRIMARY_CAPABILITIES = 0x14,
+    NVME_CNS_SECONDARY_CONTROLLERS = 0x15,
+    NVME_CNS_CSI_ALLOCATED_NSIDS = 0x1a,
+    NVME_CNS_CSI_ALLOCATED_NAMESPACE = 0x1b,
+    NVME_CNS_COMMAND_SETS = 0x1c,
 };
+enum { NVME_NIDT_EUI64 = 1, NVME_NIDT_NGUID = 2, NVME_NIDT_UUID = 3, NVME_NIDT_CSI = 4 };
+#define NVME_CSI_NVM 0u
+#define NVME_CMD_CSI(cdw11) ((cdw11) >> 24) /* of Identify */
+#define NVME_CMIC_MULTI_CTRL BIT(1)
+#define NVME_NMIC_SHARED BIT(0)
 
 typedef struct QEMU_PACKED NvmePowerState {
     uint16_t max_power; /* centiwatts */
@@ -210,7 +274,7 @@ typedef struct QEMU_PACKED NvmeIdController {
     uint16_t awun, awupf;
     uint8_t nvscc, nwpc;
     uint16_t acwu;
-    uint8_t rsvd534[2];
+    uint16_t ocfs; /* copy descriptor formats (2.0) */
     uint32_t sgls, mnan;
     uint8_t rsvd544[224];
     char subnqn[256];
@@ -224,13 +288,20 @@ _Static_assert(offsetof(NvmeIdController, sqes) == 512, "figure 247");
 _Static_assert(offsetof(NvmeIdController, subnqn) == 768, "figure 247");
 
 #define NVME_OAES_NS_CHANGED BIT(8)
+#define NVME_OACS_FORMAT BIT(1)
+#define NVME_OACS_FIRMWARE BIT(2)
+#define NVME_OACS_NS_MANAGEMENT BIT(3)
+#define NVME_OACS_SELF_TEST BIT(4)
 #define NVME_OACS_DBBUF BIT(8)
 #define NVME_ONCS_COMPARE BIT(0)
+#define NVME_ONCS_WRITE_UNCORRECTABLE BIT(1)
 #define NVME_ONCS_DSM BIT(2)
 #define NVME_ONCS_WRITE_ZEROES BIT(3)
 #define NVME_ONCS_FEATURES BIT(4)
+#define NVME_ONCS_RESERVATIONS BIT(5)
 #define NVME_ONCS_TIMESTAMP BIT(6)
 #define NVME_ONCS_VERIFY BIT(7)
+#define NVME_ONCS_COPY BIT(8)
 #define NVME_LPA_EFFECTS BIT(1)
 #define NVME_LPA_EXTENDED BIT(2)
 
@@ -246,7 +317,10 @@ typedef struct QEMU_PACKED NvmeIdNamespace {
     uint16_t nawun, nawupf, nacwu, nabsn, nabo, nabspf, noiob;
     uint8_t nvmcap[16];
     uint16_t npwg, npwa, npdg, npda, nows;
-    uint8_t rsvd74[18];
+    uint16_t mssrl; /* copy limits (2.0) */
+    uint32_t mcl;
+    uint8_t msrc;
+    uint8_t rsvd81[11];
     uint32_t anagrpid;
     uint8_t rsvd96[3];
     uint8_t nsattr;
@@ -259,6 +333,38 @@ typedef struct QEMU_PACKED NvmeIdNamespace {
 } NvmeIdNamespace;
 _Static_assert(sizeof(NvmeIdNamespace) == 4096, "figure 245");
 _Static_assert(offsetof(NvmeIdNamespace, lbaf) == 128, "figure 245");
+
+/* NVM command set specific identify structures (NVM command set 1.0, section 4.1.5). */
+typedef struct QEMU_PACKED NvmeIdNamespaceNvm {
+    uint64_t lbstm;
+    uint8_t pic, rsvd9[3];
+    uint32_t elbaf[64]; /* storage tag size in 6..0, protection information format in 8..7 */
+    uint8_t rsvd268[3828];
+} NvmeIdNamespaceNvm;
+_Static_assert(sizeof(NvmeIdNamespaceNvm) == 4096, "identify data is a page");
+
+typedef struct QEMU_PACKED NvmeIdControllerNvm {
+    uint8_t vsl, wzsl, wusl, dmrl;
+    uint32_t dmrsl;
+    uint64_t dmsl;
+    uint8_t rsvd16[4080];
+} NvmeIdControllerNvm;
+_Static_assert(sizeof(NvmeIdControllerNvm) == 4096, "identify data is a page");
+
+typedef struct QEMU_PACKED NvmeIdNamespaceIndependent {
+    uint8_t nsfeat, nmic, rescap, fpi;
+    uint32_t anagrpid;
+    uint8_t nsattr, rsvd9;
+    uint16_t nvmsetid, endgid;
+    uint8_t nstat; /* bit 0: ready */
+    uint8_t rsvd15[4081];
+} NvmeIdNamespaceIndependent;
+_Static_assert(sizeof(NvmeIdNamespaceIndependent) == 4096, "identify data is a page");
+
+typedef struct QEMU_PACKED NvmeControllerList {
+    uint16_t count, id[2047];
+} NvmeControllerList;
+_Static_assert(sizeof(NvmeControllerList) == 4096, "identify data is a page");
 
 /* --- log pages (5.14) ------------------------------------------------------------------------ */
 enum NvmeLogPage {
@@ -311,6 +417,11 @@ typedef struct QEMU_PACKED NvmeEffectsLog {
 _Static_assert(sizeof(NvmeEffectsLog) == 4096, "figure 199");
 #define NVME_EFFECT_CSUPP BIT(0)
 #define NVME_EFFECT_LBCC BIT(1)
+#define NVME_EFFECT_NCC BIT(2)
+#define NVME_EFFECT_NIC BIT(3)
+#define NVME_EFFECT_CCC BIT(4)
+#define NVME_EFFECT_CSE_NS (1u << 16)  /* no other command to the same namespace */
+#define NVME_EFFECT_CSE_ALL (2u << 16) /* no other command to any */
 
 typedef struct NvmeChangedNsLog {
     uint32_t nsid[1024];

@@ -88,6 +88,40 @@ QNvme *qnvme_start_behind(QNvmeHome home, const char *args, const char *port)
     return n;
 }
 
+QNvme *qnvme_start_devices(QNvmeHome home, const char *args)
+{
+    QNvme *n = g_new0(QNvme, 1);
+
+    n->s = qtest_initf("-machine q35 -nodefaults -m 256 %s %s", home_args[home], args);
+    n->bus = qpci_new(n->s);
+    qnvme_probe(n);
+    n->page = qtest_alloc(n->s, 4096, 4096);
+    return n;
+}
+
+const char *qnvme_home_props(QNvmeHome home)
+{
+    return home_props[home];
+}
+
+QNvme *qnvme_other(QNvme *n, uint8_t devfn)
+{
+    QNvme *other = g_new0(QNvme, 1);
+
+    other->s = n->s;
+    other->bus = n->bus;
+    probe_at(other, 0, devfn);
+    other->page = qtest_alloc(n->s, 4096, 4096);
+    return other;
+}
+
+void qnvme_release(QNvme *n)
+{
+    g_free(n->bar);
+    qpci_device_free(n->dev);
+    g_free(n);
+}
+
 void qnvme_stop(QNvme *n)
 {
     g_free(n->bar);
@@ -313,4 +347,36 @@ uint16_t qnvme_rw(QNvme *n, unsigned qid, uint8_t opcode, uint64_t slba, unsigne
                    .cdw11 = (uint32_t)(slba >> 32),
                    .cdw12 = nlb - 1};
     return qnvme_cmd(n, qid, &cmd);
+}
+
+uint16_t qnvme_admin(QNvme *n, uint8_t opcode, uint32_t nsid, uint64_t prp1, uint32_t cdw10,
+                     uint32_t cdw11)
+{
+    NvmeCmd cmd = {
+        .opcode = opcode, .nsid = nsid, .dptr.prp1 = prp1, .cdw10 = cdw10, .cdw11 = cdw11};
+    return qnvme_cmd(n, 0, &cmd);
+}
+
+uint16_t qnvme_io(QNvme *n, unsigned qid, uint8_t opcode, uint32_t nsid, uint64_t slba,
+                  unsigned nlb, uint64_t prp1)
+{
+    NvmeCmd cmd = {.opcode = opcode,
+                   .nsid = nsid,
+                   .dptr.prp1 = prp1,
+                   .cdw10 = (uint32_t)slba,
+                   .cdw11 = (uint32_t)(slba >> 32),
+                   .cdw12 = nlb - 1};
+    return qnvme_cmd(n, qid, &cmd);
+}
+
+uint16_t qnvme_get_log(QNvme *n, uint32_t nsid, uint8_t lid, uint32_t bytes, uint64_t offset,
+                       bool retain)
+{
+    NvmeCmd cmd = {.opcode = NVME_ADM_GET_LOG_PAGE,
+                   .nsid = nsid,
+                   .dptr = {{n->page, 0}},
+                   .cdw10 = lid | (retain ? BIT(15) : 0) | (bytes / 4 - 1) << 16,
+                   .cdw12 = (uint32_t)offset,
+                   .cdw13 = (uint32_t)(offset >> 32)};
+    return qnvme_cmd(n, 0, &cmd);
 }

@@ -53,6 +53,15 @@ void qnvme_probe(QNvme *n);
 QNvme *qnvme_start_behind(QNvmeHome home, const char *args, const char *port);
 void qnvme_probe_behind(QNvme *n);
 
+/* Any devices: args has them all, one nvme controller at 04.0.  home_args: objects iot0, ior0 ...
+ * of that home are there, too. */
+QNvme *qnvme_start_devices(QNvmeHome home, const char *args);
+/* What a -device nvme gets to live there: ",iothread=iot0" ... */
+const char *qnvme_home_props(QNvmeHome home);
+/* Another controller of the same emulator; gone with qnvme_release(). */
+QNvme *qnvme_other(QNvme *n, uint8_t devfn);
+void qnvme_release(QNvme *n);
+
 uint32_t qnvme_readl(QNvme *n, uint64_t reg);
 void qnvme_writel(QNvme *n, uint64_t reg, uint32_t v);
 void qnvme_doorbell(QNvme *n, unsigned qid, bool cq, uint32_t v);
@@ -81,6 +90,13 @@ uint16_t qnvme_cmd(QNvme *n, unsigned qid, NvmeCmd *cmd);
 uint16_t qnvme_identify(QNvme *n, unsigned cns, uint32_t nsid, uint64_t to);
 uint16_t qnvme_get_feature(QNvme *n, uint32_t dw10, uint32_t dw11);
 uint16_t qnvme_set_feature(QNvme *n, uint32_t dw10, uint32_t dw11);
+/* Sends the lower part of a command and what it needs: one data page at prp1. */
+uint16_t qnvme_admin(QNvme *n, uint8_t opcode, uint32_t nsid, uint64_t prp1, uint32_t cdw10,
+                     uint32_t cdw11);
+uint16_t qnvme_io(QNvme *n, unsigned qid, uint8_t opcode, uint32_t nsid, uint64_t slba,
+                  unsigned nlb, uint64_t prp1);
+uint16_t qnvme_get_log(QNvme *n, uint32_t nsid, uint8_t lid, uint32_t bytes, uint64_t offset,
+                       bool retain);
 uint16_t qnvme_rw(QNvme *n, unsigned qid, uint8_t opcode, uint64_t slba, unsigned nlb,
                   uint64_t prp1, uint64_t prp2);
 

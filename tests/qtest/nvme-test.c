@@ -168,7 +168,7 @@ static void test_identify(const void *opaque)
     g_assert_cmpmem(id->mn, 14, "QEMU NVMe Ctrl", 14);
     g_assert_cmphex(id->ver, ==, 0x00010400);
     g_assert_cmpuint(id->cntrltype, ==, 1);
-    g_assert_cmpuint(id->nn, ==, 1);
+    g_assert_cmpuint(id->nn, ==, 256);
     g_assert_cmpuint(id->mdts, ==, 7);
     g_assert_cmphex(id->sqes, ==, 0x66);
     g_assert_cmphex(id->cqes, ==, 0x44);
@@ -183,7 +183,8 @@ static void test_identify(const void *opaque)
     g_assert_cmpuint(ns->lbaf[ns->flbas & 0xf].ds, ==, 9);
     g_assert_cmphex(qnvme_identify(n, NVME_CNS_NAMESPACE, NVME_NSID_ALL, n->page), ==,
                     NVME_SUCCESS);
-    g_assert_cmphex(qnvme_identify(n, NVME_CNS_NAMESPACE, 2, n->page), ==, NVME_INVALID_NSID | DNR);
+    g_assert_cmphex(qnvme_identify(n, NVME_CNS_NAMESPACE, 257, n->page), ==,
+                    NVME_INVALID_NSID | DNR);
     g_assert_cmphex(qnvme_identify(n, NVME_CNS_NAMESPACE, 0, n->page), ==, NVME_INVALID_NSID | DNR);
 
     g_assert_cmphex(qnvme_identify(n, NVME_CNS_ACTIVE_NSIDS, 0, n->page), ==, NVME_SUCCESS);
@@ -198,7 +199,7 @@ static void test_identify(const void *opaque)
     g_assert_cmphex(qnvme_identify(n, NVME_CNS_NS_DESCRIPTORS, 1, n->page), ==, NVME_SUCCESS);
     g_assert_cmphex(qtest_readw(n->s, n->page), ==, 0x1003); /* a UUID of 16 bytes */
     g_assert_cmphex(qnvme_identify(n, NVME_CNS_NS_DESCRIPTORS, 7, n->page), ==,
-                    NVME_INVALID_NSID | DNR);
+                    NVME_INVALID_FIELD | DNR);
     g_assert_cmphex(qnvme_identify(n, 0x7f, 0, n->page), ==, NVME_INVALID_FIELD | DNR);
 
     /* the buffer: over two pages, misaligned, not RAM, SGL */

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of the I/O command set share.  All of it runs in the queue's context. */
+#ifndef HW_NVME_IO_H
+#define HW_NVME_IO_H
+
+#include "nvme.h"
+
+/* Memory for steps of one command: no more than this at a time. */
+#define NVME_PIECE_MAX (128u * 1024)
+
+static inline uint64_t nvme_slba(const NvmeCmd *cmd)
+{
+    return (uint64_t)cmd->cdw11 << 32 | cmd->cdw10;
+}
+
+static inline uint64_t nvme_nlb(const NvmeCmd *cmd)
+{
+    return (uint64_t)(cmd->cdw12 & 0xffff) + 1;
+}
+
+static inline bool nvme_in_range(const NvmeNamespace *ns, uint64_t slba, uint64_t nlb)
+{
+    uint64_t blocks = __atomic_load_n(&ns->blocks, __ATOMIC_RELAXED);
+
+    return slba <= blocks && nlb <= blocks - slba;
+}
+
+static inline uint64_t nvme_offset(const NvmeNamespace *ns, uint64_t slba)
+{
+    return ns->base + (slba << ns->layout.lba_shift);
+}
+
+static inline uint16_t nvme_transfer_limit(const NvmeCtrl *n, uint64_t bytes)
+{
+    if (n->params.mdts && bytes > (uint64_t)NVME_PAGE_SIZE_MIN << n->params.mdts) {
+        return NVME_INVALID_FIELD | NVME_DNR;
+    }
+    return NVME_SUCCESS;
+}
+
+/* Sets up req->blk (iov: none). */
+static inline void nvme_io_prepare(NvmeRequest *req, BlkOp op, unsigned flags, uint64_t offset,
+                                   uint64_t bytes, void (*complete)(BlkRequest *blk, int ret))
+{
+    BlkRequest *blk = &req->blk;
+
+    blk->op = op;
+    blk->flags = flags;
+    blk->offset = offset;
+    blk->bytes = bytes;
+    blk->iov = NULL;
+    blk->niov = 0;
+    blk->complete = complete;
+}
+
+static inline void nvme_io_submit(NvmeRequest *req)
+{
+    req->parked = false;
+    blk_submit(req->ns->blk, &req->blk, req->sq->ctx);
+}
+
+/* True if the back end's part ended well; otherwise the request was completed, or parked until the
+ * VM runs again. */
+bool nvme_io_check(NvmeRequest *req, int ret);
+static inline void nvme_io_fail(NvmeRequest *req, uint16_t status)
+{
+    req->status = status;
+    nvme_complete(req);
+}
+
+/* The commands.  Each starts its own, or returns why not. */
+uint16_t nvme_io_rw(NvmeRequest *req, bool write);
+uint16_t nvme_io_read_back(NvmeRequest *req, bool compare); /* Compare, Verify */
+uint16_t nvme_io_dsm(NvmeRequest *req);
+/* A gate is closed: what the command may do nevertheless.  NVME_SUCCESS: it goes on. */
+uint16_t nvme_io_gate(NvmeRequest *req, uint32_t gate);
+/* Calls a command's function by its opcode; the gates were passed. */
+uint16_t nvme_io_start(NvmeRequest *req);
+
+#endif
