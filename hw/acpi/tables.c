@@ -200,7 +200,9 @@ static uint32_t build_fadt(AcpiTables *t, const PCMachineState *pc, uint32_t fac
         SLP_BUTTON = BIT(5),
         RTC_S4 = BIT(7),
         RESET_REG_SUP = BIT(10),
-        USE_PLATFORM_CLOCK = BIT(15)
+        USE_PLATFORM_CLOCK = BIT(15),
+        LEGACY_DEVICES = BIT(0), /* of the boot architecture */
+        HAS_8042 = BIT(1)
     };
     const PCBoard *b = t->board;
     const AcpiPMModel *model = pc->pm->model;
@@ -226,7 +228,7 @@ static uint32_t build_fadt(AcpiTables *t, const PCMachineState *pc, uint32_t fac
     set_int(t, s + 96, 0xfff, 2);               /* C2 and C3 are not supported */
     set_int(t, s + 98, 0xfff, 2);
     set_int(t, s + 108, RTC_CENTURY, 1);
-    set_int(t, s + 109, BIT(0), 2); /* legacy devices; port 64h can only reset: no 8042 */
+    set_int(t, s + 109, LEGACY_DEVICES | (pc->kbd ? HAS_8042 : 0), 2);
     set_int(t, s + 112, WBINVD | PROC_C1 | SLP_BUTTON | RTC_S4 | RESET_REG_SUP | USE_PLATFORM_CLOCK,
             4);
     set_gas(t, s + 116, 8, 1, 0xcf9);

@@ -7,6 +7,7 @@
 #include "chardev/char.h"
 #include "hw/acpi/tables.h"
 #include "hw/i386/firmware.h"
+#include "hw/input/i8042.h"
 #include "hw/intc/i8259.h"
 #include "hw/intc/ioapic.h"
 #include "hw/rtc/mc146818.h"
@@ -105,7 +106,7 @@ static void fill_cmos(PCMachineState *pc)
         pc->ram_below_4g > 16 * MiB ? MIN((pc->ram_below_4g - 16 * MiB) / 65536, 65535) : 0;
     uint64_t above_4g = pc->ram_above_4g / 65536;
 
-    rtc_set_cmos(rtc, 0x14, 0x02); /* a coprocessor */
+    rtc_set_cmos(rtc, 0x14, 0x02 | (pc->i8042 ? 0x04 : 0)); /* coprocessor, pointing device */
     rtc_set_cmos(rtc, 0x15, 640 & 0xff);
     rtc_set_cmos(rtc, 0x16, 640 >> 8);
     rtc_set_cmos(rtc, 0x17, above_1m);
@@ -152,7 +153,8 @@ bool pc_isa_init(PCMachineState *pc, GError **errp)
     object_unref(rtc);
     ok = qdev_realize_and_unref(port92, isa, ok ? errp : NULL) && ok;
     if (ok && pc->i8042) {
-        ok = qdev_realize_and_unref(qdev_new("i8042-reset"), isa, errp);
+        pc->kbd = qdev_new(TYPE_I8042);
+        ok = qdev_realize_and_unref(pc->kbd, isa, errp);
     }
     if (!ok || !add_serials(isa, errp) || !board_fw_cfg(pc, errp)) {
         return false;
@@ -268,6 +270,9 @@ static void direct_start(void *opaque)
 
     pc->board->firmware_setup(pc);
     pc_irq_firmware_setup(pc);
+    if (pc->kbd) {
+        i8042_firmware_setup(pc->kbd);
+    }
     if (!boot_plan_load(pc->boot, memory_region_get_ram_ptr(ms->ram), &err)) {
         error_report("%s", err->message);
         qemu_system_shutdown_request(SHUTDOWN_CAUSE_HOST_ERROR);
@@ -353,7 +358,7 @@ static const ObjectProperty pc_props[] = {
     DEFINE_PROP_STRING("pflash1", PCMachineState, pflash[1], "Node of the flash with variables"),
     DEFINE_PROP_BOOL("sata", PCMachineState, sata, true, "The q35 board's SATA controller"),
     DEFINE_PROP_BOOL("i8042", PCMachineState, i8042, true,
-                     "Keyboard controller's reset and A20 commands"),
+                     "Keyboard controller with PS/2 keyboard and mouse"),
     DEFINE_PROP_BOOL("hpet", PCMachineState, hpet, true, "High precision event timer"),
     DEFINE_PROP_ON_OFF_AUTO("acpi", PCMachineState, acpi, ON_OFF_AUTO_AUTO, "ACPI tables"),
 };

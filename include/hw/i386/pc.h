@@ -46,6 +46,7 @@ typedef struct PCMachineState {
     bool i8042, hpet, sata;
     GSIState gsi;
     PCIHostState *host;
+    DeviceState *kbd; /* NULL: i8042=off */
     DeviceState *north, *south, *power; /* the board's own chips: host bridge function, ISA bridge, PM function */
     ISABus *isa;
     AcpiPM *pm;
@@ -73,7 +74,7 @@ void pc_pci_windows(const PCMachineState *pc, PCWindows *w);
 bool pc_memory_init(PCMachineState *pc, GError **errp);
 /* I/O APIC as child "ioapic" of owner, 8259s, interval timer. */
 bool pc_interrupts_init(PCMachineState *pc, Object *owner, GError **errp);
-/* RTC, serial ports, port 92, keyboard controller's reset, fw_cfg. */
+/* RTC, serial ports, port 92, keyboard controller, fw_cfg. */
 bool pc_isa_init(PCMachineState *pc, GError **errp);
 /* For a kernel that is started directly: PCI's classic interrupts become level-triggered and are
  * told to the functions.  After firmware_setup(). */
