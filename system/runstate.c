@@ -11,6 +11,7 @@
 #include "block/block-backend.h"
 #include "hw/qdev-core.h"
 #include "monitor/monitor.h"
+#include "net/net.h"
 #include "qemu/aio.h"
 #include "qemu/trace.h"
 #include "system/cpus.h"
@@ -343,6 +344,7 @@ void vm_cleanup(void)
     notify_all(rs.exits);
     blk_drain_all();
     blk_flush_all();
+    net_cleanup();
     monitor_cleanup();
     qemu_chr_cleanup();
     pidfile_remove();

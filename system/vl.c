@@ -11,6 +11,7 @@
 #include "hw/i386/cpu.h"
 #include "hw/qdev-monitor.h"
 #include "monitor/monitor.h"
+#include "net/net.h"
 #include "qapi/keyval.h"
 #include "qemu/aio.h"
 #include "qemu/log.h"
@@ -230,6 +231,16 @@ static GString *machine_help(const char *name)
     return out;
 }
 
+static bool print_network_help(const char *option, GPtrArray *list)
+{
+    for (unsigned i = 0; list && i < list->len; i++) {
+        if (print_and_free(net_help(option, list->pdata[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* True if some option asked for help, which is then printed. */
 static bool help_requested(void)
 {
@@ -275,6 +286,10 @@ static bool help_requested(void)
         if (print_and_free(user_creatable_help(g_ptr_array_index(vm_config.objects, i)))) {
             return true;
         }
+    }
+    if (print_network_help("netdev", vm_config.netdevs) ||
+        print_network_help("nic", vm_config.nics) || print_network_help("net", vm_config.nets)) {
+        return true;
     }
     for (unsigned i = 0; vm_config.chardevs && i < vm_config.chardevs->len; i++) {
         if (is_help(g_ptr_array_index(vm_config.chardevs, i))) {
@@ -358,6 +373,17 @@ static bool create_iothread_object(const char *text, GError **errp)
 static bool create_other_object(const char *text, GError **errp)
 {
     return create_object(text, false, errp);
+}
+
+static bool create_netdev(const char *text, GError **errp)
+{
+    g_autoptr(GError) err = NULL;
+
+    if (!net_add_text(text, &err)) {
+        error_setg(errp, "-netdev %s: %s", text, err->message);
+        return false;
+    }
+    return true;
 }
 
 /* --- devices and servers
@@ -537,6 +563,9 @@ static bool create_backends(GError **errp)
            (!vm_config.rtc || rtc_configure(vm_config.rtc, errp)) &&
            for_each(vm_config.chardevs, create_chardev, errp) && create_serials(errp) &&
            for_each(vm_config.objects, create_iothread_object, errp) &&
+           for_each(vm_config.netdevs, create_netdev, errp) &&
+           for_each(vm_config.nics, net_nic_option, errp) &&
+           for_each(vm_config.nets, net_net_option, errp) &&
            for_each(vm_config.objects, create_other_object, errp);
 }
 
@@ -583,7 +612,7 @@ OptionsResult vm_create(GError **errp)
     runstate_set_policy(vm_config.no_reboot, vm_config.no_shutdown);
     memory_map_init();
     if (!create_backends(errp) || !create_board(errp) ||
-        !for_each(vm_config.debugcons, create_debugcon, errp) ||
+        !for_each(vm_config.debugcons, create_debugcon, errp) || !net_create_nics(errp) ||
         !for_each(vm_config.devices, create_device, errp)) {
         return OPTIONS_FAILED;
     }

@@ -160,6 +160,14 @@ bool virtio_homes_choose(VirtIODevice *vdev, GError **errp)
 
 /* --- iothread-vq-mapping --------------------------------------------------------------------- */
 
+/* Queues that share a context have the same group; -1: they stay at home. */
+static int group_of(VirtIODevice *vdev, unsigned index)
+{
+    VirtioDeviceClass *vc = VIRTIO_DEVICE_GET_CLASS(vdev);
+
+    return vc->queue_group ? vc->queue_group(vdev, index) : (int)index;
+}
+
 /* A number in JSON, or as text from key=value options. */
 static bool queue_number(json_object *v, uint64_t *n, GError **errp)
 {
@@ -195,7 +203,35 @@ static bool map_queues(VirtIODevice *vdev, json_object *vqs, IOThread *iot, GErr
             error_setg(errp, "iothread-vq-mapping: queue %" PRIu64 " is named twice", n);
             return false;
         }
+        if (group_of(vdev, n) < 0) {
+            error_setg(errp,
+                       "iothread-vq-mapping: queue %" PRIu64
+                       " is the control queue, which stays with the registers: leave it out",
+                       n);
+            return false;
+        }
         vdev->vqs[n]->ctx = iothread_get_context(iot);
+    }
+    return true;
+}
+
+/* Each queue has a context, the same as the others of its group. */
+static bool check_groups(VirtIODevice *vdev, GError **errp)
+{
+    for (unsigned n = 0; n < vdev->num_vqs; n++) {
+        VirtQueue *vq = vdev->vqs[n];
+
+        if (!vq->ctx) {
+            error_setg(errp, "iothread-vq-mapping: queue %u is not in the list", n);
+            return false;
+        }
+        if (n && group_of(vdev, n) == group_of(vdev, n - 1) && vq->ctx != vdev->vqs[n - 1]->ctx) {
+            error_setg(errp,
+                       "iothread-vq-mapping: queues %u and %u are a pair: they need the same "
+                       "iothread",
+                       n - 1, n);
+            return false;
+        }
     }
     return true;
 }
@@ -254,16 +290,15 @@ static bool apply_mapping(VirtIODevice *vdev, GError **errp)
         }
     }
     for (unsigned n = 0; n < vdev->num_vqs; n++) {
-        VirtQueue *vq = vdev->vqs[n];
+        int group = group_of(vdev, n);
 
-        if (!named) {
-            vq->ctx = iothread_get_context(vdev->homes.held->pdata[n % len]);
-        } else if (!vq->ctx) {
-            error_setg(errp, "iothread-vq-mapping: queue %u is not in the list", n);
-            return false;
+        if (group < 0) {
+            vdev->vqs[n]->ctx = vdev->home;
+        } else if (!named) {
+            vdev->vqs[n]->ctx = iothread_get_context(vdev->homes.held->pdata[group % len]);
         }
     }
-    return true;
+    return check_groups(vdev, errp);
 }
 
 IoRegionFd *virtio_queue_ioregionfd(VirtQueue *vq)
@@ -271,7 +306,12 @@ IoRegionFd *virtio_queue_ioregionfd(VirtQueue *vq)
     VirtioHomeConf *h = &vq->vdev->homes;
 
     if (h->ioregionfds) {
-        return g_ptr_array_index(h->ioregionfds, vq->index % h->ioregionfds->len);
+        int group = group_of(vq->vdev, vq->index);
+
+        if (group < 0 && (h->ioregionfd || h->iothread)) {
+            return h->ioregionfd;
+        }
+        return g_ptr_array_index(h->ioregionfds, MAX(group, 0) % h->ioregionfds->len);
     }
     /* With a mapping the queue's thread is not the object's. */
     return h->mapping ? NULL : h->ioregionfd;

@@ -393,6 +393,9 @@ static bool virtio_device_realize(DeviceState *dev, GError **errp)
         virtqueue_make_bh(vdev->vqs[i]);
     }
     vdev->host_features = common_features(vdev) | vc->get_features(vdev);
+    if (vc->placed) {
+        vc->placed(vdev);
+    }
     return true;
 }
 

@@ -219,7 +219,7 @@ void virtqueue_push(VirtQueue *vq, VirtElem *e, uint32_t len)
 
 static void process(VirtQueue *vq)
 {
-    if (vq->running && !vq->processing) {
+    if (vq->running && !vq->processing && !vq->blocked) {
         if (__atomic_load_n(&vq->hinted, __ATOMIC_RELAXED) &&
             __atomic_exchange_n(&vq->hinted, false, __ATOMIC_ACQUIRE)) {
             vring_hint(&vq->ring, __atomic_load_n(&vq->hint, __ATOMIC_RELAXED) >> 16);
@@ -293,13 +293,28 @@ bool virtqueue_want_kick(VirtQueue *vq)
     return more;
 }
 
+void virtqueue_no_kick(VirtQueue *vq)
+{
+    if (vq->running) {
+        vring_disable_kick(&vq->ring);
+    }
+}
+
+void virtqueue_block(VirtQueue *vq, bool on)
+{
+    vq->blocked = on;
+    if (!on) {
+        aio_bh_schedule(vq->bh);
+    }
+}
+
 /* --- polling --------------------------------------------------------------------------------- */
 
 static bool poll_ring(void *opaque)
 {
     VirtQueue *vq = opaque;
 
-    if (!vq->running || vq->processing || !vring_more(&vq->ring)) {
+    if (!vq->running || vq->processing || vq->blocked || !vring_more(&vq->ring)) {
         check_broken(vq);
         return false;
     }
@@ -311,7 +326,7 @@ static bool poll_sleep(void *opaque)
 {
     VirtQueue *vq = opaque;
 
-    return vq->running && !vq->processing && vring_enable_kick(&vq->ring);
+    return vq->running && !vq->processing && !vq->blocked && vring_enable_kick(&vq->ring);
 }
 
 static void poll_wake(void *opaque)
@@ -334,6 +349,7 @@ static void start_in_ctx(void *opaque)
 
     vq->stopping = false;
     vq->error_posted = false;
+    vq->blocked = false;
     vq->inflight = 0;
     vq->order = NULL;
     vq->order_tail = &vq->order;

@@ -42,7 +42,13 @@ static void test_unknown_options(void)
     refused(BASE "--machin q35", "machin");
     refused(BASE "-vnc :0", "-vnc"); /* QEMU has it, this has not */
     refused(BASE "-usb", "-usb");
-    refused(BASE "-netdev user,id=n0", "-netdev");
+    refused(BASE "-netdev users,id=n0", "-netdev|users");
+    refused(BASE "-netdev hubport,id=n0", "hubid");
+    refused(BASE "-netdev stream,id=n0", "addr.type");
+    refused(BASE "-netdev tap,id=n0,vhost=on", "vhost");
+    refused(BASE "-netdev hubport,id=n0,hubid=1,hubis=2", "hubis|hubid");
+    refused(BASE "-nic hubport,hubid=0,model=ne2001", "ne2001|virtio-net-pci");
+    refused(BASE "-device virtio-net-pci,netdev=nope", "nope");
     refused(BASE "-device", "-device");
     refused(BASE "stray", "stray");
 }

@@ -61,6 +61,7 @@ struct VirtQueue {
     bool running;    /* may be fetched from */
     bool passive;    /* buffers wait for the device: they are no work */
     bool processing; /* handle() is on the stack */
+    bool blocked;    /* the device takes no chains now: virtqueue_block() */
     bool in_order;   /* VIRTIO_F_IN_ORDER */
     bool error_posted;
     size_t elem_size; /* of the device's request, which begins with a VirtElem */
@@ -139,6 +140,11 @@ typedef struct VirtioDeviceClass {
     /* Number of queues that realize() will add, for the default of vectors=; may be NULL. Main
      * loop. */
     unsigned (*num_queues)(VirtIODevice *vdev);
+    /* Queues with the same number share a context; -1: the home's.  NULL: each is on its own.  Main
+     * loop. */
+    int (*queue_group)(VirtIODevice *vdev, unsigned index);
+    /* Main loop: after realize(), when each queue has its context; may be NULL. */
+    void (*placed)(VirtIODevice *vdev);
     /* Home.  All may be NULL. */
     bool (*validate_features)(VirtIODevice *vdev, uint64_t features); /* at FEATURES_OK */
     void (*driver_ok)(VirtIODevice *vdev);                            /* before queues start */
@@ -177,6 +183,11 @@ void virtqueue_drop(VirtQueue *vq, VirtElem *e);
 void virtqueue_unpop(VirtQueue *vq, VirtElem *e);
 /* Passive queue: it is empty, and the device waits for more; true if there is more already. */
 bool virtqueue_want_kick(VirtQueue *vq);
+/* Passive queue: it has enough buffers, notifications are not wanted. */
+void virtqueue_no_kick(VirtQueue *vq);
+/* The device takes no chains, so the queue is not looked at; off: it is, soon.  A queue starts
+ * unblocked. */
+void virtqueue_block(VirtQueue *vq, bool on);
 /* The driver broke the rules: NEEDS_RESET, one line in the log. Any context of this device. */
 void virtio_error(VirtQueue *vq, const char *why);
 /* Runs handle() soon. Any thread. */
