@@ -23,6 +23,13 @@ static const char *device_label(Object *dev)
     return name ? name : dev ? object_get_typename(dev) : "block device";
 }
 
+static bool write_protected(BlockNode *bs)
+{
+    for (; bs->file; bs = bs->file) {
+    }
+    return bs->drv->write_protected && bs->drv->write_protected(bs);
+}
+
 /* Write permission, or read permission alone where the image cannot be written and the device can
  * live with it. */
 static bool take_permission(BlockNode *bs, const char *who, bool need_write, bool *writes,
@@ -34,7 +41,9 @@ static bool take_permission(BlockNode *bs, const char *who, bool need_write, boo
     if (block_node_add_user(bs, *writes, who, &err)) {
         return true;
     }
-    if (!need_write && bs->auto_read_only && block_node_add_user(bs, false, who, NULL)) {
+    /* Only what nobody may write is taken as read-only; an image that another one writes is not. */
+    if (!need_write && bs->auto_read_only && write_protected(bs) &&
+        block_node_add_user(bs, false, who, NULL)) {
         g_error_free(err);
         *writes = false;
         return true;

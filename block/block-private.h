@@ -44,6 +44,8 @@ typedef struct BlockDriver {
     bool (*truncate)(BlockNode *bs, int64_t length, GError **errp);
     /* Becomes writable or read-only again (auto-read-only); NULL: nothing to do. */
     bool (*set_writable)(BlockNode *bs, bool on, GError **errp);
+    /* The image's own permissions, or its file system's, let nobody here write it; NULL: they do. */
+    bool (*write_protected)(BlockNode *bs);
     /* Bytes that the image takes on the host; negative: unknown. */
     int64_t (*allocated)(BlockNode *bs);
 } BlockDriver;

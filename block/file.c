@@ -243,6 +243,11 @@ static void file_close(BlockNode *bs)
     g_free(s);
 }
 
+static bool file_write_protected(BlockNode *bs)
+{
+    return faccessat(AT_FDCWD, bs->filename, W_OK, AT_EACCESS) < 0;
+}
+
 /* No request is in flight: the first writer comes, or the last one went. */
 static bool file_set_writable(BlockNode *bs, bool on, GError **errp)
 {
@@ -336,6 +341,7 @@ const BlockDriver block_driver_file = {
     .get_length = file_get_length,
     .truncate = file_truncate,
     .set_writable = file_set_writable,
+    .write_protected = file_write_protected,
     .allocated = file_allocated,
 };
 
@@ -348,5 +354,6 @@ const BlockDriver block_driver_host_device = {
     .get_length = file_get_length,
     .truncate = file_truncate,
     .set_writable = file_set_writable,
+    .write_protected = file_write_protected,
     .allocated = file_allocated,
 };

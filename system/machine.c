@@ -133,6 +133,10 @@ bool machine_apply_memory(MachineState *ms, json_object *opts, GError **errp)
             g_prefix_error(errp, "-m %s: ", size);
             return false;
         }
+        if (!ms->ram_size) {
+            error_setg(errp, "-m %s: a machine needs memory; give a size, 512M for example", size);
+            return false;
+        }
         if (!opts_take_uint(opts, "slots", 0, 256, &ms->ram_slots, errp)) {
             return false;
         }

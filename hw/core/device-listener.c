@@ -27,6 +27,19 @@ void device_listener_unregister(DeviceListener *l)
     }
 }
 
+bool device_listeners_realizing(DeviceState *dev, GError **errp)
+{
+    DeviceListener *next;
+
+    for (DeviceListener *l = listeners; l; l = next) {
+        next = l->next;
+        if (l->realizing && !l->realizing(l, dev, errp)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool device_listeners_realized(DeviceState *dev, GError **errp)
 {
     DeviceListener *next;

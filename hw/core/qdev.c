@@ -39,11 +39,18 @@ DeviceState *qdev_new(const char *typename)
  * ---------------------------------------------------------------------------------------------------------
  */
 
-/* What realize did, undone. */
-static void unrealize_one(DeviceState *dev)
+/* What realize did, undone: first for what is on dev's buses. */
+static void unrealize_with_children(DeviceState *dev)
 {
     DeviceClass *dc = DEVICE_GET_CLASS(dev);
 
+    for (unsigned b = dev->child_buses->len; b-- > 0;) {
+        BusState *bus = dev->child_buses->pdata[b];
+
+        for (unsigned i = bus->children->len; i-- > 0;) {
+            qdev_unrealize(bus->children->pdata[i]);
+        }
+    }
     if (dc->unrealize) {
         dc->unrealize(dev);
     }
@@ -59,7 +66,7 @@ static bool realize_plugged(DeviceState *dev, GError **errp)
     if (!hotplug_pre_plug(handler, dev, errp)) {
         return false;
     }
-    if (dc->realize && !dc->realize(dev, errp)) {
+    if (!device_listeners_realizing(dev, errp) || (dc->realize && !dc->realize(dev, errp))) {
         return false;
     }
     dev->realized = true;
@@ -72,7 +79,7 @@ static bool realize_plugged(DeviceState *dev, GError **errp)
     }
     if (!device_listeners_realized(dev, errp)) {
         /* They have undone what they did themselves. */
-        unrealize_one(dev);
+        unrealize_with_children(dev);
         return false;
     }
     return true;
@@ -115,14 +122,7 @@ void qdev_unrealize(DeviceState *dev)
         return;
     }
     device_listeners_unrealizing(dev);
-    for (unsigned b = dev->child_buses->len; b-- > 0;) {
-        BusState *bus = dev->child_buses->pdata[b];
-
-        for (unsigned i = bus->children->len; i-- > 0;) {
-            qdev_unrealize(bus->children->pdata[i]);
-        }
-    }
-    unrealize_one(dev);
+    unrealize_with_children(dev);
 }
 
 /* --- leaving

@@ -166,6 +166,8 @@ void sysbus_connect_irq(SysBusDevice *dev, int n, qemu_irq irq);
 /* --- who wants to know about devices ---------------------------------------------------------------------------------- */
 typedef struct DeviceListener DeviceListener;
 struct DeviceListener {
+    /* Before dev's realize, when its properties can still be set; false with errp makes that fail.  May be NULL. */
+    bool (*realizing)(DeviceListener *l, DeviceState *dev, GError **errp);
     /* After dev's own realize and plug succeeded; false with errp makes the realize fail (and undoes it).  May be NULL. */
     bool (*realized)(DeviceListener *l, DeviceState *dev, GError **errp);
     /* Before dev's unrealize. May be NULL. */
@@ -176,6 +178,7 @@ struct DeviceListener {
 void device_listener_register(DeviceListener *l);
 void device_listener_unregister(DeviceListener *l);
 /* For qdev_realize() and unrealize only. */
+bool device_listeners_realizing(DeviceState *dev, GError **errp);
 bool device_listeners_realized(DeviceState *dev, GError **errp);
 void device_listeners_unrealizing(DeviceState *dev);
 

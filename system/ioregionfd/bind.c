@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * device=ID,region=N: a device's region gets a home from outside; the device does not know.  The
- * binding waits for its device if that does not exist yet, survives its unplug, and is undone when
- * the object goes.
+ * device=ID,region=N: a device's region gets a home from outside; the device does not know.  A
+ * device that has a home of its own (a property ioregionfd=) moves there as a whole instead, before
+ * it is realized.  The binding waits for its device if that does not exist yet, survives its
+ * unplug, and is undone when the object goes.
  */
 #include "internal.h"
 
@@ -140,7 +141,7 @@ static bool check_free(IoRegionFd *ior, GPtrArray *list, GError **errp)
         MemoryRegion *mr = g_ptr_array_index(list, i);
         IoRegionFd *other = ioregion_object(mr);
 
-        if (other) {
+        if (other && other != ior) {
             error_setg(errp,
                        "ioregionfd '%s': region '%s' of device '%s' is claimed by ioregionfd "
                        "object '%s' already",
@@ -149,11 +150,14 @@ static bool check_free(IoRegionFd *ior, GPtrArray *list, GError **errp)
         }
         /* A device that has a home of its own relies on it instead of locks. */
         if (mr->home && (ior->channel->external || mr->home_ctx != ior->ctx)) {
+            bool movable = object_property_find(ior->bound_device, "ioregionfd");
+
             error_setg(errp,
-                       "ioregionfd '%s': region '%s' of device '%s' has a home already ('%s'); "
-                       "choose it with the "
-                       "device's own iothread= or ioregionfd= property",
-                       ior->id, mr->name, ior->device, mr->home->channel->name);
+                       "ioregionfd '%s': region '%s' of device '%s' has a home already ('%s'); %s",
+                       ior->id, mr->name, ior->device, mr->home->channel->name,
+                       movable ? "choose it with the device's own iothread= or ioregionfd= "
+                                 "property, or create the object before the device"
+                               : "this device works there only");
             return false;
         }
     }
@@ -203,15 +207,19 @@ static bool bind(IoRegionFd *ior, DeviceState *dev, GError **errp)
             ior->id, ior->region, ior->device);
         return false;
     }
+    ior->bound_device = OBJECT(dev);
     if (!check_free(ior, list, errp)) {
+        ior->bound_device = NULL;
         return false;
     }
     held = vcpus_hold();
     memory_region_transaction_begin();
-    ior->bound_device = OBJECT(dev);
     for (unsigned i = 0; ok && i < list->len; i++) {
         MemoryRegion *mr = g_ptr_array_index(list, i);
 
+        if (ioregion_object(mr) == ior) {
+            continue; /* by the device itself */
+        }
         /* Port writes are not posted on real machines: software may rely on what they did. */
         ok = memory_region_set_ioregionfd(
             mr, ior, is_ports(dev, top, mr) ? 0 : MEMORY_HOME_POSTED_WRITES, errp);
@@ -234,6 +242,23 @@ static bool bind(IoRegionFd *ior, DeviceState *dev, GError **errp)
  * ------------------------------------------------------------------------------------------------------
  */
 
+/* A device that knows homes gets its own, unless it was given one. */
+static bool device_realizing(DeviceListener *l, DeviceState *dev, GError **errp)
+{
+    for (IoRegionFd *ior = bindings; ior; ior = ior->next_binding) {
+        if (ior->bound_device || qdev_find(ior->device, NULL) != dev ||
+            !object_property_find(OBJECT(dev), "ioregionfd") ||
+            object_property_get_link(OBJECT(dev), "ioregionfd", NULL) ||
+            object_property_get_link(OBJECT(dev), "iothread", NULL)) {
+            continue;
+        }
+        if (!object_property_set_link(OBJECT(dev), "ioregionfd", OBJECT(ior), errp)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool device_realized(DeviceListener *l, DeviceState *dev, GError **errp)
 {
     for (IoRegionFd *ior = bindings; ior; ior = ior->next_binding) {
@@ -253,7 +278,8 @@ static void device_unrealizing(DeviceListener *l, DeviceState *dev)
     }
 }
 
-static DeviceListener listener = {.realized = device_realized, .unrealizing = device_unrealizing};
+static DeviceListener listener = {
+    .realizing = device_realizing, .realized = device_realized, .unrealizing = device_unrealizing};
 
 bool io_binding_add(IoRegionFd *ior, GError **errp)
 {

@@ -60,7 +60,7 @@ static void test_values(void)
     refused("-machine q35 -accel nope", "nope");
     refused("-machine q35,accel=qtest -accel qtest", "accel");
     refused(BASE "-m 12x", "12x");
-    refused(BASE "-m 0", "0");
+    refused(BASE "-m 0", "-m 0");
     refused(BASE "-smp 0", "0");
     refused(BASE "-smp 4,sockets=3", "sockets");
     refused(BASE "-smp cpus=2,coers=2", "coers|cores");
@@ -72,6 +72,27 @@ static void test_values(void)
     refused(BASE "-D /no/such/dir/log", "/no/such/dir/log");
     refused(BASE "-pidfile /no/such/dir/pid", "/no/such/dir/pid");
     refused(BASE "-qtest-log /no/such/dir/log -qtest null", "/no/such/dir/log");
+}
+
+/* One region, two objects: whichever devices they are, and whether or not these have a home of
+ * their own. */
+static void test_two_claims(void)
+{
+    static const char *const devices[][2] = {{"nvme,serial=x,drive=d", "0"},
+                                             {"virtio-blk-pci,drive=d", "4"},
+                                             {"virtio-rng-pci", "4"},
+                                             {"pci-testdev", "0"}};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(devices); i++) {
+        const char *region = devices[i][1];
+        g_autofree char *args = g_strdup_printf(
+            BASE "-object iothread,id=i0 -object iothread,id=i1 -blockdev null-co,node-name=d "
+                 "-object ioregionfd,id=r,iothread=i0,device=n,region=%s "
+                 "-object ioregionfd,id=r2,iothread=i1,device=n,region=%s -device %s,id=n",
+            region, region, devices[i][0]);
+
+        refused(args, "'r'|'r2'|claimed|'n'");
+    }
 }
 
 static void test_devices(void)
@@ -147,8 +168,13 @@ static void test_images(void)
         g_strdup_printf(BASE "-drive if=none,id=d,file=%s,format=raw -device nvme,serial=x,drive=d "
                              "-device nvme,serial=y,drive=d",
                         image);
+    g_autofree char *two_nodes = g_strdup_printf(
+        BASE "-drive if=none,id=d,file=%s,format=raw -device nvme,serial=x,drive=d "
+             "-drive if=none,id=d2,file=%s,format=raw -device nvme,serial=y,drive=d2",
+        image, image);
     QTestState *holder;
 
+    refused(two_nodes, "d2|locked");
     refused(missing, "none.img");
     refused(missing_node, "none.img");
     refused(directory, dir);
@@ -287,6 +313,7 @@ int main(int argc, char **argv)
     g_test_add_func("/cmdline/unknown-options", test_unknown_options);
     g_test_add_func("/cmdline/values", test_values);
     g_test_add_func("/cmdline/devices", test_devices);
+    g_test_add_func("/cmdline/two-claims", test_two_claims);
     g_test_add_func("/cmdline/json", test_json);
     g_test_add_func("/cmdline/objects", test_objects);
     g_test_add_func("/cmdline/regions", test_regions);

@@ -456,6 +456,27 @@ static void test_texts(void)
     qtest_quit(s);
 }
 
+/* Devices with a home of their own move as a whole. */
+static void test_own_home(void)
+{
+    static const char *const devices[] = {"nvme,serial=x,drive=d", "virtio-blk-pci,drive=d",
+                                          "virtio-rng-pci"};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(devices); i++) {
+        s = qtest_initf(
+            "-machine q35 -nodefaults -object iothread,id=i0 -blockdev null-co,node-name=d "
+            "-object ioregionfd,id=r,iothread=i0,device=n,region=%d -device %s,id=n",
+            strstr(devices[i], "virtio") ? 4 : 0, devices[i]);
+        g_autofree char *info = qtest_hmp(s, "info ioregionfd"),
+                        *mtree = qtest_hmp(s, "info mtree -f");
+
+        g_assert_nonnull(strstr(info, "i0"));
+        g_assert_nonnull(strstr(info, strstr(devices[i], "virtio") ? "virtio" : "nvme"));
+        g_assert_true(query_has("\"r\""));
+        qtest_quit(s);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -465,6 +486,7 @@ int main(int argc, char **argv)
     g_test_add_func("/ioregionfd/full", test_full);
     g_test_add_func("/ioregionfd/run-time-moves", test_run_time_moves);
     g_test_add_func("/ioregionfd/order-and-hotplug", test_order_and_hotplug);
+    g_test_add_func("/ioregionfd/own-home", test_own_home);
     g_test_add_func("/ioregionfd/texts", test_texts);
     return g_test_run();
 }
