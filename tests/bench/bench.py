@@ -25,7 +25,7 @@ import kselftest  # noqa: E402
 import level1  # noqa: E402
 from kernel import LabError  # noqa: E402
 
-PARTS = ('start', 'access', 'scaling', 'requests', 'virtio', 'channels')   # virtio: that share of requests alone
+PARTS = ('start', 'access', 'scaling', 'requests', 'virtio', 'channels', 'polling')   # virtio: that share of requests alone
 MIB = 1024
 START = time.monotonic()
 
@@ -169,6 +169,14 @@ def show(results):
         mark = '' if good else ('   not measured' if share is None else '   MISSED')
         print(f'  {what:<48}{number(ours):>12}{number(other):>14}'
               f'{"-" if share is None else f"{share:.2f}":>8}{limit:>7}{mark}')
+    print(f'\n{"a home that polls, 2 CPUs: context switches":<50}{"vCPU":>12}{"home":>14}{"none in":>15}')
+    for row in results.rows:
+        if row['measure'] != 'polling' or 'error' in row:
+            continue
+        good = row['vcpu'] + row['home'] == 0
+        missed += not good
+        name = f'{row["way"]}, {row["front"]}'
+        print(f'  {name:<48}{row["vcpu"]:>12}{row["home"]:>14}{row["clean"]:>9} of {row["rounds"]}{"" if good else "   MISSED"}')
     print(f'\n{"memory beyond guest RAM, KiB":<50}{"ours":>12}{"debian":>14}{"":>8}{"limit":>7}')
     for field, ours, other, limit in results.memory():
         good = ours is not None and ours <= limit
@@ -197,10 +205,11 @@ def main():
         return 0
     emulator = (options.emulator or build / 'qemu-system-x86_64').resolve()
     rows = []
+    done = 0    # rows of the levels 1 before this one
 
     def on_line(line):
         if line.startswith('level 1: ready'):
-            rows.clear()
+            del rows[done:]     # of a level 1 that died
         if line.startswith('RESULT '):
             row = json.loads(line[7:])
             rows.append(row)
@@ -218,13 +227,22 @@ def main():
                    '--guest', str(build_guest(folder)), '--scaling-guest', str(build_scaling_guest(folder))]
         if not options.peer_only:
             command += ['--emulator', str(emulator)]
-        if 'channels' in (options.parts or PARTS):
+        parts = options.parts or list(PARTS)
+        counted = [part for part in parts if part != 'polling']
+        if {'channels', 'polling'} & set(parts):
             program, changed, module = build_channels(folder, made)
             command += ['--channel', str(program), '--kvm', *map(str, changed), '--module', str(module)]
-        say('booting level 1 with instruction counting; this takes some minutes')
-        result = level1.run_again(
-            2, say, made, f'{shlex.join(command)} --folder "$OUT/logs" {" ".join(options.parts or PARTS)}',
-            folder / 'run', options.limit, say, needs=[HERE, emulator], icount=True, on_line=on_line)
+        results = []
+        for chosen, icount in ((counted, True), ([part for part in parts if part == 'polling'], False)):
+            if not chosen:
+                continue
+            say('booting level 1 with instruction counting; this takes some minutes' if icount else
+                'booting level 1 with two CPUs')
+            done = len(rows)
+            results.append(level1.run_again(
+                2, say, made, f'{shlex.join(command)} --folder "$OUT/logs" {" ".join(chosen)}',
+                folder / ('run' if icount else 'run-polling'), options.limit, say, needs=[HERE, emulator], icount=icount,
+                on_line=on_line))
     except (LabError, subprocess.SubprocessError) as error:
         print(f'bench: {error}', file=sys.stderr)
         return 1
@@ -232,9 +250,10 @@ def main():
     missed = show(Results(rows))
     errors = [row for row in rows if 'error' in row]
     print(f'\nresults in {target}; {missed} targets missed or not measured, {len(errors)} measurements failed')
-    if result.trouble:
-        print('level 1\'s kernel complains:\n  ' + '\n  '.join(result.trouble[:10]))
-    return 1 if result.status != 0 or errors or result.trouble else 0
+    trouble = [line for result in results for line in result.trouble]
+    if trouble:
+        print('level 1\'s kernel complains:\n  ' + '\n  '.join(trouble[:10]))
+    return 1 if any(result.status != 0 for result in results) or errors or trouble else 0
 
 
 if __name__ == '__main__':

@@ -100,20 +100,25 @@ def measure_access(emulator, guest, folder):
             tell(**where, error=str(error)[:600])
 
 
-def measure_channels(program, front, modules):
-    """What each way of the kernel's costs: front none is KVM as it is, kvm the changed one, module an unchanged one with ioregionfd.ko."""
-    say(f'ways of the kernel: {front}')
-    where = {'measure': 'channel', 'front': front}
+def measure_channels(program, front, modules, polling=False):
+    """What each way of the kernel's costs: front none is KVM as it is, kvm the changed one, module an unchanged one with ioregionfd.ko.
+
+    Polling: context switches beside a home that never sleeps."""
+    say(f'ways of the kernel: {front}' + ', a home that polls' * polling)
+    where = {'measure': 'polling' if polling else 'channel', 'front': front}
     try:
         if front == 'kvm':
             subprocess.run(['busybox', 'rmmod', 'kvm_amd', 'kvm'], check=True)
         for module in modules:
             subprocess.run(['busybox', 'insmod', str(module)], check=True)
         program = shutil.copy(program, 'channel')
-        done = subprocess.run([f'./{program}', front], capture_output=True, text=True, check=False, timeout=120)
+        done = subprocess.run([f'./{program}', front] + ['polling'] * polling, capture_output=True, text=True, check=False,
+                              timeout=120)
         for way, cost, switches in re.findall(r'^CHANNEL (\S+) (\d+) (\d+)', done.stdout, re.M):
             tell(**where, way=way, instructions=int(cost), switches=int(switches))
-        if 'CHANNEL end' not in done.stdout:
+        for way, *counts in re.findall(r'^POLLING (\S+) (\d+) (\d+) (\d+) (\d+)', done.stdout, re.M):
+            tell(**where, way=way, **dict(zip(('vcpu', 'home', 'clean', 'rounds'), map(int, counts))))
+        if not re.search(r'^(CHANNEL|POLLING) end', done.stdout, re.M):
             tell(**where, error=f'status {done.returncode}: {done.stderr[-400:]}')
     except (OSError, subprocess.SubprocessError) as error:
         tell(**where, error=str(error)[:600])
@@ -295,6 +300,10 @@ def main():
                 measure_requests(emulator, variant, lab, 'virtio', image, options.folder)
         if 'requests' not in options.what:
             measure_requests(peer, 'floor', lab, 'null', image, options.folder)
+    if 'polling' in options.what:
+        measure_channels(options.channel, 'module', [options.module], polling=True)
+        subprocess.run(['busybox', 'rmmod', 'ioregionfd'], check=False)
+        measure_channels(options.channel, 'kvm', options.kvm, polling=True)
     if 'channels' in options.what:
         # Last: the KVM of the other parts is Debian's own.
         for front, modules in (('none', []), ('module', [options.module]), ('kvm', options.kvm)):
