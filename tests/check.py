@@ -183,7 +183,7 @@ class Checker:
         command = [PYTHON, str(SOURCE / 'tests/lab/kselftest.py'), '--build', str(self.build)]
         tally = self.spoken('kselftest', command + ['--soak'] * self.soak)
         if self.soak:
-            tally.add(self.spoken('kselftest-debug', command + ['--soak', '--debug']))
+            tally.add(self.spoken('kselftest-debug', command + ['--debug']))
         return tally
 
     def asan(self):

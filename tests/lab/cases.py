@@ -7,7 +7,9 @@ Runs where /dev/kvm runs Linux guests; lab.py sees to that.
 
 import argparse
 import json
+import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -259,8 +261,8 @@ def virtio_reset_under_load(lab, folder):
         off(vm, lab.limit(10))
 
 
-def kernel_engine(lab, folder, engine, unload):
-    """Over 10,000 requests, each with its doorbells; the vCPU thread sees none of these."""
+def kernel_engine(lab, folder, engine, unload, more):
+    """Over 10,000 requests, each with its doorbells; the vCPU thread sees none of these. Then more cases with this engine."""
     image = lab.scratch / 'disk.img'
     mib = 24
     images.make_blank(image, mib)
@@ -286,20 +288,34 @@ def kernel_engine(lab, folder, engine, unload):
                 raise VmError(f'{rung} doorbells, and some were carried by vCPU threads: {doorbells}')
             vm.qmp.execute('quit')
             off(vm, lab.limit(10))
+        for case in more:
+            print(f'# {engine}: {case.__name__}', flush=True)
+            (folder / case.__name__).mkdir(exist_ok=True)
+            case(lab, folder / case.__name__)
     finally:
         lab.engine = None
     if subprocess.run(unload, shell=True, check=False).returncode:
         raise VmError(f'the kernel half cannot be unloaded: {unload}')
 
 
+def post_write(lab, folder):
+    """the changed KVM's ioeventfds store what is written, as the emulator's memory API asks them to"""
+    done = subprocess.run([lab.emulator.parent / 'tests/unit/test-kvm', '-p', '/kvm/post-write'], capture_output=True, text=True,
+                          check=False, timeout=lab.limit(30), env={**os.environ, 'TEST_KVM_POST_WRITE': '1'})
+    (folder / 'test-kvm.out').write_text(done.stdout + done.stderr)
+    if done.returncode or not re.search(r'^ok \d+ /kvm/post-write$', done.stdout, re.M):
+        raise VmError(f'/kvm/post-write ended with status {done.returncode}: {done.stdout[-400:]}{done.stderr[-400:]}')
+
+
 def engine_module(lab, folder):
-    """ioregionfd=module on the stock KVM: fio verify is clean, no doorbell of 10,000 requests comes to user space"""
-    kernel_engine(lab, folder, 'module', 'busybox rmmod ioregionfd')
+    """ioregionfd=module on the stock KVM: fio verify is clean, no doorbell of 10,000 requests comes to user space; stop and cont"""
+    kernel_engine(lab, folder, 'module', 'busybox rmmod ioregionfd', [stop_and_cont] + [reset_under_load, four_queues] * lab.soak)
 
 
 def engine_kvm(lab, folder):
-    """ioregionfd=kvm on the changed KVM: fio verify is clean, no doorbell of 10,000 requests comes to user space"""
-    kernel_engine(lab, folder, 'kvm', 'busybox rmmod kvm_amd kvm')
+    """ioregionfd=kvm on the changed KVM: fio verify is clean, no doorbell of 10,000 requests comes to user space; reset; post-write"""
+    kernel_engine(lab, folder, 'kvm', 'busybox rmmod kvm_amd kvm',
+                  [post_write, reset_under_load] + [stop_and_cont, four_queues] * lab.soak)
 
 
 # These load kernel modules: level 1 only. engine_kvm leaves no KVM behind: it is the last one.

@@ -20,6 +20,8 @@ ALIVE = 'level 1: alive'
 SILENCE = 300   # seconds of this machine without it: level 1 stands still
 # What a kernel says when something is wrong with it
 TROUBLE = re.compile(r'WARNING: |BUG: |Oops: |kernel BUG at|rcu: INFO|INFO: task .* blocked|soft lockup|Kernel panic')
+LATE = re.compile(r'soft lockup|rcu: INFO|detected stalls')    # ... that a machine which stood still also says
+STARVED = 20, 5     # in so many seconds the emulator got fewer than that of processor time
 KVM_GET_API_VERSION = 0xAE00
 
 
@@ -77,6 +79,36 @@ def emulator_fault(console):
     return None
 
 
+class Pulse:
+    """How much processor time this machine gives a process, second by second."""
+
+    def __init__(self, pid):
+        self.stat = pathlib.Path(f'/proc/{pid}/stat')
+        self.samples = []
+
+    def look(self):
+        now = time.monotonic()
+        if self.samples and now - self.samples[-1][0] < 1:
+            return
+        try:
+            words = self.stat.read_text().rpartition(')')[2].split()
+        except OSError:
+            return
+        self.samples.append((now, (int(words[11]) + int(words[12])) / os.sysconf('SC_CLK_TCK')))
+
+    def starved(self):
+        """The least that it got in STARVED[0] seconds, if that was too little; else None."""
+        least = None
+        first = 0
+        for now, used in self.samples:
+            while now - self.samples[first + 1][0] >= STARVED[0] if first + 1 < len(self.samples) else False:
+                first += 1
+            if now - self.samples[first][0] >= STARVED[0]:
+                got = used - self.samples[first][1]
+                least = got if least is None else min(least, got)
+        return least if least is not None and least < STARVED[1] else None
+
+
 def run_again(attempts, say, *arguments, **named):
     """run(), and once more when level 1 dies of its emulator; for commands that may be run from their beginning again."""
     for attempt in range(1, attempts + 1):
@@ -125,11 +157,13 @@ cd {scratch}/tmp
     fault = None
     with open(folder / 'emulator.log', 'wb') as log:
         child = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    pulse = Pulse(child.pid)
     try:
         with open(speech, 'r', errors='replace', newline='\n') as text:
             partial = ''
             while True:
                 ended = child.poll() is not None
+                pulse.look()
                 partial += text.read()
                 *lines, partial = partial.split('\n')
                 for line in lines:
@@ -159,6 +193,11 @@ cd {scratch}/tmp
     log = console.read_text(errors='replace')
     fault = fault or emulator_fault(log)
     trouble = [line for line in log.splitlines() if TROUBLE.search(line)]
+    starved = pulse.starved()
+    if trouble and starved is not None and all(LATE.search(line) for line in trouble):
+        # A kernel that spins keeps its emulator busy; this one's was not let run.
+        say(f'level 1\'s emulator got {starved:.1f} s of processor time in {STARVED[0]} s; so this does not count: {trouble[0]}')
+        trouble = []
     status_file = out / 'status'
     status = int(status_file.read_text()) if status_file.exists() else None
     if said == 0:

@@ -322,6 +322,8 @@ int vcpu_loop(struct vcpu *v)
         case KVM_EXIT_INTR:
             break;
         default:
+            test_note("vCPU %u: exit reason %u, its first words 0x%llx 0x%llx", v->index, v->run->exit_reason,
+                      (unsigned long long)v->run->internal.suberror, (unsigned long long)v->run->internal.data[0]);
             log_exit(v);
             log_commit(v);
             return -EPROTO;
