@@ -174,7 +174,7 @@ static void test_images(void)
         image, image);
     QTestState *holder;
 
-    refused(two_nodes, "d2|locked");
+    refused(two_nodes, "'d'|locked");
     refused(missing, "none.img");
     refused(missing_node, "none.img");
     refused(directory, dir);
