@@ -7,14 +7,14 @@
 #define FIRST_TRY_ENTRIES 100
 #define MAX_ENTRIES 4096
 
-static struct kvm_cpuid2 *ask_kernel(GError **errp)
+static struct kvm_cpuid2 *ask_kernel(unsigned long request, GError **errp)
 {
     for (uint32_t n = FIRST_TRY_ENTRIES; n <= MAX_ENTRIES; n *= 2) {
         struct kvm_cpuid2 *c = g_malloc0(sizeof(*c) + n * sizeof(c->entries[0]));
         int r;
 
         c->nent = n;
-        r = kvm_ioctl(KVM_GET_SUPPORTED_CPUID, c);
+        r = kvm_ioctl(request, c);
         if (r == 0) {
             return c;
         }
@@ -62,7 +62,7 @@ const struct kvm_cpuid2 *kvm_supported_cpuid(GError **errp)
     }
     assert_main_loop();
     if (!kvm_state->supported_cpuid) {
-        kvm_state->supported_cpuid = ask_kernel(errp);
+        kvm_state->supported_cpuid = ask_kernel(KVM_GET_SUPPORTED_CPUID, errp);
         if (kvm_state->supported_cpuid) {
             add_vmm_features(kvm_state->supported_cpuid);
         }
@@ -70,10 +70,39 @@ const struct kvm_cpuid2 *kvm_supported_cpuid(GError **errp)
     return kvm_state->supported_cpuid;
 }
 
+const struct kvm_cpuid2 *kvm_supported_hv_cpuid(void)
+{
+    if (!kvm_enabled() || !kvm_check_extension(KVM_CAP_SYS_HYPERV_CPUID)) {
+        return NULL; /* before Linux 5.12 only a vCPU could be asked */
+    }
+    assert_main_loop();
+    if (!kvm_state->hv_cpuid) {
+        kvm_state->hv_cpuid = ask_kernel(KVM_GET_SUPPORTED_HV_CPUID, NULL);
+    }
+    return kvm_state->hv_cpuid;
+}
+
+/* What enlightenments need besides their leaves. */
+static bool enable_hyperv(KVMVcpu *v, const X86CPU *cpu, GError **errp)
+{
+    struct kvm_enable_cap cap = {.cap = KVM_CAP_HYPERV_SYNIC2};
+    int r = x86_hv_has_synic(cpu) ? kvm_vcpu_ioctl(v, KVM_ENABLE_CAP, &cap) : 0;
+
+    if (r < 0) {
+        error_setg_errno(errp, -r, "-cpu: KVM refuses hv-synic for vCPU %d", v->cpu->cpu_index);
+    }
+    return r >= 0;
+}
+
 bool kvm_set_cpuid(KVMVcpu *v, const struct kvm_cpuid2 *cpuid, GError **errp)
 {
-    int r = kvm_vcpu_ioctl(v, KVM_SET_CPUID2, (void *)cpuid);
+    int r = enable_hyperv(v, X86_CPU(v->cpu), errp)
+                ? kvm_vcpu_ioctl(v, KVM_SET_CPUID2, (void *)cpuid)
+                : 1;
 
+    if (r > 0) {
+        return false;
+    }
     if (r < 0) {
         error_setg_errno(errp, -r, "-cpu: KVM refuses the CPUID of vCPU %d", v->cpu->cpu_index);
         return false;

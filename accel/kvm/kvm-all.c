@@ -182,6 +182,7 @@ static bool check_properties(const KVMState *s, GError **errp)
 static void close_all(KVMState *s)
 {
     g_clear_pointer(&s->supported_cpuid, g_free);
+    g_clear_pointer(&s->hv_cpuid, g_free);
     if (s->vmfd >= 0) {
         close(s->vmfd);
     }

@@ -23,7 +23,7 @@ typedef struct KVMState {
     int ioregionfd;           /* property ioregionfd: an IoRegionPolicy */
     uint32_t dirty_ring_size; /* property; only 0 is accepted */
     char *device;             /* property; path of the KVM device */
-    struct kvm_cpuid2 *supported_cpuid;
+    struct kvm_cpuid2 *supported_cpuid, *hv_cpuid;
     bool manual_dirty_log;
     int coalesced_page; /* page of the vCPU mapping with the ring; 0: no coalescing */
     bool coalesced_pio;

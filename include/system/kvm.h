@@ -60,6 +60,8 @@ void kvm_set_ioapic_eoi(void (*eoi)(void *opaque, uint8_t vector, bool broadcast
  * (errp set) when KVM refuses, NULL without an error when KVM is not in use.  Main loop. */
 struct kvm_cpuid2;
 const struct kvm_cpuid2 *kvm_supported_cpuid(GError **errp);
+/* The leaves of Hyper-V's enlightenments that KVM can give; NULL: none.  Owned by KVM's state.  Main loop. */
+const struct kvm_cpuid2 *kvm_supported_hv_cpuid(void);
 
 /* KVM_RUN takes no memory slot away under a running guest: between begin and end no vCPU is in guest mode.  Vcpus that wait for a home
  * go on waiting.  Main loop; short sections that wait for nothing. */

@@ -6,6 +6,8 @@
 #include "qemu/osdep.h"
 
 #include "hw/i386/cpu.h"
+#include "hyperv.h"
+#include "named_models.h"
 #include "qapi/keyval.h"
 #include "system/kvm.h"
 
@@ -78,6 +80,8 @@ static const ObjectProperty x86_cpu_props[] = {
     DEFINE_PROP_INT32("family", X86CPU, family, -1, "-1: the host's"),
     DEFINE_PROP_INT32("model", X86CPU, model, -1, "-1: the host's"),
     DEFINE_PROP_INT32("stepping", X86CPU, stepping, -1, "-1: the host's"),
+    DEFINE_PROP_UINT32("level", X86CPU, level, 0, "highest basic CPUID leaf; 0: the model's"),
+    DEFINE_PROP_UINT32("xlevel", X86CPU, xlevel, 0, "highest extended CPUID leaf; 0: the model's"),
     DEFINE_PROP_UINT32("apic-id", X86CPU, parent_obj.apic_id, UINT32_MAX, "local APIC id"),
     DEFINE_PROP_INT32("socket-id", X86CPU, socket_id, -1, NULL),
     DEFINE_PROP_INT32("die-id", X86CPU, die_id, -1, NULL),
@@ -186,7 +190,11 @@ static bool check_values(const X86CPU *cpu, GError **errp)
 bool x86_cpu_expand(X86CPU *cpu, GError **errp)
 {
     const struct kvm_cpuid2 *supported = kvm_supported_cpuid(errp);
-    X86FeatureSet have = {0};
+    /* What guests of KVM have got whatever their model is, and what KVM does not do well. */
+    static const char kvm_defaults[] =
+        "+x2apic +hypervisor +kvmclock +kvm-nopiodelay +kvmclock2 +kvm-asyncpf +kvm-steal-time "
+        "+kvm-pv-eoi +kvmclock-stable-bit -acpi -monitor -svm -npt -nrip-save -svme-addr-chk -vnmi";
+    X86FeatureSet have = {0}, wanted;
 
     if (kvm_enabled() && !supported) {
         return false;
@@ -194,18 +202,30 @@ bool x86_cpu_expand(X86CPU *cpu, GError **errp)
     if (!check_values(cpu, errp)) {
         return false;
     }
+    if (!x86_hv_check(cpu, kvm_supported_hv_cpuid(), errp)) {
+        return false;
+    }
     if (supported) {
         x86_cpuid_features(supported, &have);
     }
+    wanted = cpu->base;
+    if (cpu->named && supported) {
+        x86_features_change(&wanted, kvm_defaults);
+        for (unsigned w = FEAT_KVM; w <= FEAT_KVM_HINTS; w++) {
+            wanted.w[w] &= have.w[w]; /* conveniences, nothing that a model is made of */
+        }
+        wanted.w[FEAT_1_ECX] &= have.w[FEAT_1_ECX] | ~(BIT(21) | BIT(31));
+    }
     for (unsigned w = 0; w < X86_FEATURE_WORDS; w++) {
-        uint32_t on = have.w[w];
+        uint32_t on = cpu->named ? (wanted.w[w] | cpu->plus.w[w]) & have.w[w] : have.w[w];
+        uint32_t asked = (wanted.w[w] & ~cpu->minus.w[w]) | cpu->plus.w[w];
 
         if (w == FEAT_8000_0007_EDX && cpu->migratable) {
             on &= ~BIT(8) | cpu->plus.w[w]; /* invtsc: only when asked for */
         }
         /* Without an accelerator that executes, what was asked for is all that there is to say. */
-        cpu->filtered.w[w] = supported ? cpu->plus.w[w] & ~have.w[w] : 0;
-        cpu->features.w[w] = supported ? on & ~cpu->minus.w[w] : cpu->plus.w[w];
+        cpu->filtered.w[w] = supported ? asked & ~have.w[w] : 0;
+        cpu->features.w[w] = supported ? on & ~cpu->minus.w[w] : asked;
     }
     if (!cpu->expose_kvm) {
         cpu->features.w[FEAT_KVM] = cpu->features.w[FEAT_KVM_HINTS] = 0;
@@ -218,6 +238,7 @@ bool x86_cpu_expand(X86CPU *cpu, GError **errp)
     g_clear_pointer(&cpu->cpuid, g_free);
     if (supported) {
         cpu->cpuid = x86_cpuid_build(supported, cpu);
+        x86_hv_write(cpu->cpuid, cpu, kvm_supported_hv_cpuid());
     }
     return true;
 }
@@ -266,6 +287,7 @@ static void x86_cpu_finalize(Object *obj)
     X86CPU *cpu = X86_CPU(obj);
 
     g_free(cpu->cpuid);
+    x86_hv_free(cpu->hv);
 }
 
 static void x86_cpu_class_init(ObjectClass *klass, const void *data)
@@ -276,11 +298,17 @@ static void x86_cpu_class_init(ObjectClass *klass, const void *data)
     dc->unrealize = x86_cpu_unrealize;
     object_class_add_property_table(klass, x86_cpu_props);
     add_feature_properties(klass);
+    x86_hv_add_properties(klass);
 }
 
 static void model_class_init(ObjectClass *klass, const void *data)
 {
-    ((DeviceClass *)klass)->desc = data;
+    ((DeviceClass *)klass)->desc = ((const X86ModelRef *)data)->desc;
+}
+
+static void base_instance_init(Object *obj)
+{
+    X86_CPU(obj)->named = true;
 }
 
 static const TypeInfo x86_cpu_type = {
@@ -298,7 +326,9 @@ static const TypeInfo max_cpu_type = {
     .name = X86_CPU_TYPE_NAME("max"),
     .parent = TYPE_X86_CPU,
     .class_init = model_class_init,
-    .class_data = "Enables all features supported by the accelerator in the current host",
+    .class_data =
+        &(const X86ModelRef){
+            .desc = "Enables all features supported by the accelerator in the current host"},
 };
 QOM_TYPE(max_cpu_type);
 
@@ -306,6 +336,17 @@ static const TypeInfo host_cpu_type = {
     .name = X86_CPU_TYPE_NAME("host"),
     .parent = X86_CPU_TYPE_NAME("max"),
     .class_init = model_class_init,
-    .class_data = "processor with all supported host features (only available in KVM mode)",
+    .class_data =
+        &(const X86ModelRef){
+            .desc = "processor with all supported host features (only available in KVM mode)"},
 };
 QOM_TYPE(host_cpu_type);
+
+static const TypeInfo base_cpu_type = {
+    .name = X86_CPU_TYPE_NAME("base"),
+    .parent = TYPE_X86_CPU,
+    .class_init = model_class_init,
+    .instance_init = base_instance_init,
+    .class_data = &(const X86ModelRef){.desc = "base CPU model type with no features enabled"},
+};
+QOM_TYPE(base_cpu_type);

@@ -9,7 +9,7 @@
 #include "hw/i386/cpu.h"
 
 /* Entries that this file may add to what the accelerator offers. */
-#define EXTRA_ENTRIES 16
+#define EXTRA_ENTRIES 40
 
 static const uint32_t VENDOR_AMD_EBX = 0x68747541;   /* "Auth" */
 static const uint32_t VENDOR_HYGON_EBX = 0x6f677948; /* "Hygo" */
@@ -93,8 +93,79 @@ static void write_features(struct kvm_cpuid2 *c, const X86CPU *cpu)
         }
         if (e) {
             uint32_t *reg = entry_reg(e, fw->reg);
-            *reg = (*reg & ~named) | (cpu->features.w[w] & named);
+            uint32_t others = cpu->named ? 0 : *reg & ~named; /* a named model has no others */
+
+            *reg = others | (cpu->features.w[w] & named);
         }
+    }
+    if (cpu->named && cpu->vendor && strcmp(cpu->vendor, "GenuineIntel")) {
+        /* AMD repeats the bits of leaf 1 that it has had since the K6. */
+        struct kvm_cpuid_entry2 *e = x86_cpuid_find(c, 0x80000001, 0);
+
+        if (e) {
+            e->edx |= cpu->features.w[FEAT_1_EDX] & 0x0183f3ff;
+        }
+    }
+}
+
+/* A cache as leaves 4 and 0x8000001D tell it. */
+typedef struct CacheInfo {
+    uint8_t type, level; /* 1 data, 2 instructions, 3 both */
+    uint16_t ways;
+    uint32_t sets;
+} CacheInfo;
+
+/* Caches for a vendor's leaf that the accelerator does not fill, because the host is another
+ * vendor's. */
+static void write_caches(struct kvm_cpuid2 *c, uint32_t leaf)
+{
+    static const CacheInfo caches[] = {
+        {1, 1, 8, 64},     /* 32 KiB */
+        {2, 1, 8, 64},     /* 32 KiB */
+        {3, 2, 8, 1024},   /* 512 KiB */
+        {3, 3, 16, 16384}, /* 16 MiB */
+    };
+    struct kvm_cpuid_entry2 *e = x86_cpuid_find(c, leaf, 0);
+
+    if (e && e->eax & 0x1f) {
+        return;
+    }
+    remove_leaves(c, leaf, leaf);
+    for (unsigned n = 0; n <= G_N_ELEMENTS(caches); n++) {
+        e = get_entry(c, leaf, n, true);
+        if (n < G_N_ELEMENTS(caches)) {
+            e->eax = caches[n].type | caches[n].level << 5 | BIT(8);
+            e->ebx = 63 | (uint32_t)(caches[n].ways - 1) << 22;
+            e->ecx = caches[n].sets - 1;
+        }
+    }
+}
+
+/* Highest leaves as the model has them, more where features need it, and nothing above. */
+static void write_levels(struct kvm_cpuid2 *c, const X86CPU *cpu)
+{
+    const uint32_t *f = cpu->features.w;
+    struct kvm_cpuid_entry2 *e;
+
+    if (cpu->level) {
+        uint32_t level = cpu->level;
+
+        if (f[FEAT_7_0_EBX] | f[FEAT_7_0_ECX] | f[FEAT_7_0_EDX]) {
+            level = MAX(level, 7);
+        }
+        if (f[FEAT_1_ECX] & BIT(26)) {
+            level = MAX(level, 0xd);
+        }
+        e = get_entry(c, 0, 0, false);
+        e->eax = level;
+        remove_leaves(c, level + 1, 0x3fffffff);
+    }
+    if (cpu->xlevel) {
+        e = get_entry(c, 0x80000000, 0, false);
+        e->eax = cpu->xlevel;
+        remove_leaves(c, cpu->xlevel + 1, 0x8fffffff);
+    } else if (cpu->level) {
+        remove_leaves(c, 0x80000000, 0x8fffffff); /* older than extended leaves */
     }
 }
 
@@ -225,7 +296,13 @@ static void write_topology(struct kvm_cpuid2 *c, const X86CPU *cpu)
         }
     }
     e = get_entry(c, 0, 0, false);
-    e->eax = MAX(e->eax, t.dies > 1 ? 0x1fu : 0xbu);
+    if (e->eax >= 4 ||
+        !cpu->level) { /* old software takes a processor with few leaves for what it is */
+        e->eax = MAX(e->eax, t.dies > 1 ? 0x1fu : 0xbu);
+    } else {
+        remove_leaves(c, 0xb, 0xb);
+        remove_leaves(c, 0x1f, 0x1f);
+    }
 }
 
 /* vendor, family, model, stepping and model-id, as far as the user gave them. */
@@ -250,13 +327,16 @@ static void write_identity(struct kvm_cpuid2 *c, const X86CPU *cpu)
     }
     if (cpu->vendor) {
         for (unsigned leaf = 0; leaf < 2; leaf++) {
+            if (leaf && cpu->level && !cpu->xlevel) {
+                break;
+            }
             e = get_entry(c, leaf ? 0x80000000 : 0, 0, false);
             memcpy(&e->ebx, cpu->vendor, 4);
             memcpy(&e->edx, cpu->vendor + 4, 4);
             memcpy(&e->ecx, cpu->vendor + 8, 4);
         }
     }
-    if (cpu->model_id) {
+    if (cpu->model_id && *cpu->model_id) {
         char text[48] = {0};
 
         memcpy(text, cpu->model_id, MIN(strlen(cpu->model_id), sizeof(text) - 1));
@@ -267,6 +347,55 @@ static void write_identity(struct kvm_cpuid2 *c, const X86CPU *cpu)
             memcpy(&e->ecx, text + i * 16 + 8, 4);
             memcpy(&e->edx, text + i * 16 + 12, 4);
         }
+    }
+}
+
+/* Leaf 0xD: state components whose features the guest has, and how much room they take. */
+static void write_xsave(struct kvm_cpuid2 *c, const X86CPU *cpu)
+{
+    static const struct {
+        uint64_t components;
+        X86FeatureWordIndex word;
+        uint32_t bits; /* any of them */
+    } owners[] = {
+        {BIT(2), FEAT_1_ECX, BIT(28)},                     /* avx */
+        {BIT(3) | BIT(4), FEAT_7_0_EBX, BIT(14)},          /* mpx */
+        {BIT(5) | BIT(6) | BIT(7), FEAT_7_0_EBX, BIT(16)}, /* avx512f */
+        {BIT(9), FEAT_7_0_ECX, BIT(3)},                    /* pku */
+        {BIT(17) | BIT(18), FEAT_7_0_EDX, BIT(24)},        /* amx-tile */
+    };
+    struct kvm_cpuid_entry2 *top = x86_cpuid_find(c, 0xd, 0), *e;
+    uint64_t keep, size = 0x240;
+
+    if (!top) {
+        return;
+    }
+    if (!(cpu->features.w[FEAT_1_ECX] & BIT(26))) {
+        remove_leaves(c, 0xd, 0xd);
+        return;
+    }
+    keep = top->eax | (uint64_t)top->edx << 32;
+    for (unsigned n = 0; n < G_N_ELEMENTS(owners); n++) {
+        if (!(cpu->features.w[owners[n].word] & owners[n].bits)) {
+            keep &= ~owners[n].components;
+        }
+    }
+    for (uint32_t i = 0; i < c->nent; i++) {
+        e = &c->entries[i];
+        if (e->function == 0xd && e->index >= 2 && e->index < 64) {
+            if (keep & BIT_ULL(e->index)) {
+                size = MAX(size, (uint64_t)e->ebx + e->eax);
+            } else if (!(e->ecx & 1)) { /* not of XSS */
+                e->eax = e->ebx = e->ecx = e->edx = 0;
+            }
+        }
+    }
+    top->eax = keep;
+    top->edx = keep >> 32;
+    top->ebx = top->ecx = size; /* KVM keeps EBX to what XCR0 enables */
+    e = x86_cpuid_find(c, 0xd, 1);
+    if (e && !(cpu->features.w[FEAT_XSAVE] & BIT(3))) { /* no xsaves: no XSS */
+        e->ecx = e->edx = 0;
     }
 }
 
@@ -288,7 +417,16 @@ struct kvm_cpuid2 *x86_cpuid_build(const struct kvm_cpuid2 *supported, const X86
     if (!cpu->expose_kvm) {
         remove_leaves(c, 0x40000000, 0x400000ff);
     }
+    write_xsave(c, cpu);
+    write_levels(c, cpu);
     write_identity(c, cpu);
+    if (cpu->named && cpu->vendor && !strcmp(cpu->vendor, "GenuineIntel")) {
+        if (cpu->level >= 4) {
+            write_caches(c, 4);
+        }
+    } else if (cpu->named && cpu->xlevel >= 0x8000001d) {
+        write_caches(c, 0x8000001d);
+    }
     write_topology(c, cpu);
     e = x86_cpuid_find(c, 0x80000008, 0);
     if (e && !cpu->host_phys_bits && cpu->phys_bits) {

@@ -4,6 +4,7 @@
 #include "qemu/osdep.h"
 
 #include "hw/i386/cpu.h"
+#include "named_models.h"
 #include "qapi/keyval.h"
 #include "system/kvm.h"
 
@@ -117,7 +118,7 @@ static ObjectClass *model_class(const char *type, GError **errp)
         if (g_str_has_suffix(name, X86_CPU_TYPE_SUFFIX)) {
             name[strlen(name) - strlen(X86_CPU_TYPE_SUFFIX)] = '\0';
         }
-        error_setg(errp, "-cpu %s: there is no such CPU model; 'host' and 'max' exist", name);
+        error_setg(errp, "-cpu %s: there is no such CPU model; '-cpu help' lists them", name);
         return NULL;
     }
     if (!strcmp(type, X86_CPU_TYPE_NAME("host")) && !kvm_enabled()) {
@@ -218,20 +219,49 @@ void x86_cpu_list(GString *out)
     g_string_append_c(out, '\n');
 }
 
+static void add_unavailable(const X86ModelRef *ref, json_object *missing)
+{
+    const struct kvm_cpuid2 *supported = kvm_supported_cpuid(NULL);
+    X86FeatureSet wanted, have;
+
+    if (!supported) {
+        return; /* nothing runs: nothing is missing */
+    }
+    x86_model_features(ref, &wanted);
+    x86_cpuid_features(supported, &have);
+    x86_features_change(&wanted, "-svm -npt -nrip-save -svme-addr-chk -vnmi -acpi -monitor");
+    for (unsigned w = 0; w < X86_FEATURE_WORDS; w++) {
+        for (unsigned b = 0; b < 32; b++) {
+            if (wanted.w[w] & ~have.w[w] & BIT(b)) {
+                json_object_array_add(missing,
+                                      json_object_new_string(x86_feature_words[w].names[b]));
+            }
+        }
+    }
+}
+
 static void define_model(ObjectClass *klass, void *opaque)
 {
     ModelWalk *walk = opaque;
     g_autofree char *name = model_name(klass);
+    const X86ModelRef *ref = klass->info->class_data;
     json_object *def = json_object_new_object();
     json_object *missing = json_object_new_array();
 
     if (!strcmp(name, "host") && !kvm_enabled()) {
         json_object_array_add(missing, json_object_new_string("kvm"));
     }
+    if (ref->model) {
+        add_unavailable(ref, missing);
+    }
+    if (ref->alias_of) {
+        json_object_object_add(def, "alias-of", json_object_new_string(ref->alias_of));
+    }
     json_object_object_add(def, "name", json_object_new_string(name));
     json_object_object_add(def, "typename", json_object_new_string(object_class_get_name(klass)));
-    json_object_object_add(def, "static", json_object_new_boolean(false));
-    json_object_object_add(def, "migration-safe", json_object_new_boolean(false));
+    json_object_object_add(def, "static", json_object_new_boolean(!strcmp(name, "base")));
+    json_object_object_add(def, "migration-safe",
+                           json_object_new_boolean(ref->model || !strcmp(name, "base")));
     json_object_object_add(def, "deprecated", json_object_new_boolean(false));
     json_object_object_add(def, "unavailable-features", missing);
     json_object_array_add(walk->list, def);

@@ -2,9 +2,10 @@
 /* CPUID for guests: names of features, topology, what a user takes away. */
 #include "qemu/osdep.h"
 
-#include "hw/i386/cpu.h"
+#include "../../target/i386/hyperv.h"
+#include "../../target/i386/named_models.h"
 
-#define N 16
+#define N 20
 
 typedef struct Table {
     struct kvm_cpuid2 head;
@@ -165,6 +166,152 @@ static void test_taken_away(void)
     g_assert_cmpint(memcmp(&leaf(c, 0x80000003, 0)->eax, "ur o", 4), ==, 0);
 }
 
+/* --- named models: the whole way needs the type, what it comes to does not --- */
+
+static void test_model_identity(void)
+{
+    Table t = amd_table();
+    g_autofree X86CPU *cpu = new_cpu(&t, 1, 1, 1, 0);
+    static const X86Model old = {.name = "old",
+                                 .vendor = "GenuineIntel",
+                                 .model_id = "",
+                                 .family = 5,
+                                 .model = 4,
+                                 .stepping = 3,
+                                 .level = 1,
+                                 .features = "+fpu +vme +tsc"};
+    const X86ModelRef ref = {.model = &old};
+
+    x86_model_apply(&ref, cpu);
+    cpu->features = cpu->base;
+    g_autofree struct kvm_cpuid2 *c = x86_cpuid_build(&t.head, cpu);
+    g_assert_cmphex(leaf(c, 0, 0)->eax, ==, 1);
+    g_assert_cmphex(leaf(c, 0, 0)->ebx, ==, 0x756e6547);
+    g_assert_cmphex(leaf(c, 1, 0)->eax, ==, 0x543);
+    g_assert_cmphex(leaf(c, 1, 0)->edx, ==, 0x13);
+    g_assert_cmphex(leaf(c, 1, 0)->ecx, ==, 0);
+    g_assert_null(x86_cpuid_find(c, 4, 0)); /* nothing above the highest leaf */
+    g_assert_null(x86_cpuid_find(c, 0xb, 0));
+    g_assert_null(x86_cpuid_find(c, 0xd, 0));
+    g_assert_null(x86_cpuid_find(c, 0x80000000, 0));
+    g_free(cpu->vendor);
+    g_free(cpu->model_id);
+}
+
+static void test_model_versions(void)
+{
+    static const X86ModelVersion versions[] = {
+        {"m-noTSX", "-hle -rtm", "Second", -1, 7}, {NULL, "+hle", NULL, 9, -1}, {0}};
+    static const X86Model parent = {.features = "+hle +rtm +sse"};
+    static const X86Model m = {.name = "m",
+                               .vendor = "GenuineIntel",
+                               .model_id = "First",
+                               .parent = &parent,
+                               .family = 6,
+                               .model = 3,
+                               .stepping = 1,
+                               .level = 0xd,
+                               .xlevel = 0x80000008,
+                               .features = "-sse +sse2",
+                               .versions = versions};
+    static const struct {
+        unsigned version;
+        const char *id;
+        int model, stepping;
+        uint32_t tsx;
+    } expected[] = {{0, "First", 3, 1, BIT(4) | BIT(11)},
+                    {1, "First", 3, 1, BIT(4) | BIT(11)},
+                    {2, "Second", 3, 7, 0},
+                    {3, "Second", 9, 7, BIT(4)}};
+
+    for (unsigned n = 0; n < G_N_ELEMENTS(expected); n++) {
+        X86CPU cpu = {0};
+        const X86ModelRef ref = {.model = &m, .version = expected[n].version};
+
+        x86_model_apply(&ref, &cpu);
+        g_assert_cmpstr(cpu.model_id, ==, expected[n].id);
+        g_assert_cmpint(cpu.model, ==, expected[n].model);
+        g_assert_cmpint(cpu.stepping, ==, expected[n].stepping);
+        g_assert_cmphex(cpu.base.w[FEAT_7_0_EBX], ==, expected[n].tsx);
+        g_assert_cmphex(cpu.base.w[FEAT_1_EDX], ==, BIT(26)); /* the parent's sse was taken away */
+        g_free(cpu.vendor);
+        g_free(cpu.model_id);
+    }
+}
+
+/* Leaf 0xD follows the features: without AVX no AVX state, and no room for it. */
+static void test_xsave_components(void)
+{
+    Table t = amd_table();
+    g_autofree X86CPU *cpu = new_cpu(&t, 1, 1, 1, 0);
+
+    cpu->features.w[FEAT_1_ECX] |= BIT(28);
+    add(&t, 0xd, 2, true, 0x100, 0x240, 0, 0);
+    {
+        g_autofree struct kvm_cpuid2 *c = x86_cpuid_build(&t.head, cpu);
+        g_assert_cmphex(leaf(c, 0xd, 0)->eax, ==, 7);
+        g_assert_cmphex(leaf(c, 0xd, 0)->ecx, ==, 0x340);
+    }
+    cpu->features.w[FEAT_1_ECX] &= ~BIT(28);
+    {
+        g_autofree struct kvm_cpuid2 *c = x86_cpuid_build(&t.head, cpu);
+        g_assert_cmphex(leaf(c, 0xd, 0)->eax, ==, 3);
+        g_assert_cmphex(leaf(c, 0xd, 0)->ecx, ==, 0x240);
+        g_assert_cmphex(leaf(c, 0xd, 2)->eax, ==, 0);
+    }
+    cpu->features.w[FEAT_1_ECX] &= ~BIT(26);
+    g_autofree struct kvm_cpuid2 *c = x86_cpuid_build(&t.head, cpu);
+    g_assert_null(x86_cpuid_find(c, 0xd, 0));
+}
+
+/* Another vendor's model has caches, though the host's leaf for them is empty. */
+static void test_caches_of_other_vendor(void)
+{
+    Table t = amd_table();
+    g_autofree X86CPU *cpu = new_cpu(&t, 1, 4, 1, 0);
+    char vendor[] = "GenuineIntel";
+
+    t.entries[2].eax = 0;
+    cpu->named = true;
+    cpu->vendor = vendor;
+    cpu->level = 0xd;
+    cpu->xlevel = 0x80000008;
+    g_autofree struct kvm_cpuid2 *c = x86_cpuid_build(&t.head, cpu);
+    g_assert_cmphex(leaf(c, 4, 0)->eax & 0xff, ==, 0x21);
+    g_assert_cmphex(leaf(c, 4, 3)->eax & 0xff, ==, 0x63);
+    g_assert_cmphex((leaf(c, 4, 3)->eax >> 14) & 0xfff, ==, 3); /* shared by all four */
+    g_assert_cmphex(leaf(c, 4, 4)->eax, ==, 0);
+    g_assert_null(x86_cpuid_find(c, 0x8000001d, 0));
+    g_assert_cmphex(leaf(c, 0x80000001, 0)->edx & BIT(0), ==, 0); /* Intel repeats nothing there */
+}
+
+static void test_hyperv_leaves(void)
+{
+    Table t = amd_table();
+    g_autofree X86CPU *cpu = new_cpu(&t, 1, 1, 1, 0);
+    X86HyperV hv = {.on = BIT(HV_RELAXED) | BIT(HV_TIME) | BIT(HV_VPINDEX),
+                    .has_spinlocks = true,
+                    .spinlocks = 0x1fff};
+    g_autoptr(GError) err = NULL;
+
+    cpu->hv = &hv;
+    g_autofree struct kvm_cpuid2 *c = x86_cpuid_build(&t.head, cpu);
+    x86_hv_write(c, cpu, NULL);
+    g_assert_cmpint(memcmp(&leaf(c, 0x40000000, 0)->ebx, "Micr", 4), ==, 0);
+    g_assert_cmpint(memcmp(&leaf(c, 0x40000001, 0)->eax, "Hv#1", 4), ==, 0);
+    g_assert_cmphex(leaf(c, 0x40000003, 0)->eax, ==, BIT(1) | BIT(9) | BIT(6) | BIT(5));
+    g_assert_cmphex(leaf(c, 0x40000004, 0)->eax, ==, BIT(5));
+    g_assert_cmphex(leaf(c, 0x40000004, 0)->ebx, ==, 0x1fff);
+    /* KVM's own signature stands behind them, and its highest leaf with it. */
+    g_assert_cmphex(leaf(c, 0x40000100, 0)->ebx, ==, 0x4b4d564b);
+    g_assert_cmphex(leaf(c, 0x40000100, 0)->eax, ==, 0x40000101);
+    g_assert_nonnull(x86_cpuid_find(c, 0x40000101, 0));
+    g_assert_true(x86_hv_check(cpu, NULL, NULL));
+    hv.on |= BIT(HV_STIMER); /* without hv-synic */
+    g_assert_false(x86_hv_check(cpu, NULL, &err));
+    g_assert_nonnull(strstr(err->message, "hv-synic"));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -172,5 +319,10 @@ int main(int argc, char **argv)
     g_test_add_func("/x86-cpuid/single", test_single);
     g_test_add_func("/x86-cpuid/topology", test_topology);
     g_test_add_func("/x86-cpuid/taken-away", test_taken_away);
+    g_test_add_func("/x86-cpuid/model/identity", test_model_identity);
+    g_test_add_func("/x86-cpuid/model/versions", test_model_versions);
+    g_test_add_func("/x86-cpuid/xsave", test_xsave_components);
+    g_test_add_func("/x86-cpuid/caches", test_caches_of_other_vendor);
+    g_test_add_func("/x86-cpuid/hyperv", test_hyperv_leaves);
     return g_test_run();
 }

@@ -83,6 +83,10 @@ typedef struct X86CPU {
     CPUState parent_obj;
     /* What the user asked for. */
     X86FeatureSet plus, minus;
+    X86FeatureSet base;       /* a named model's features */
+    bool named;               /* features are base's, not all that the host has */
+    uint32_t level, xlevel;   /* highest leaves; 0: as the accelerator offers */
+    struct X86HyperV *hv;     /* enlightenments; NULL: none were asked for */
     bool expose_kvm, pmu, migratable, check, enforce, host_phys_bits;
     uint8_t phys_bits;
     char *vendor, *model_id;
@@ -130,6 +134,9 @@ struct kvm_cpuid2 *x86_cpuid_build(const struct kvm_cpuid2 *supported, const X86
 void x86_cpuid_features(const struct kvm_cpuid2 *cpuid, X86FeatureSet *set);
 /* The entry for a leaf, or NULL.  Any thread. */
 struct kvm_cpuid_entry2 *x86_cpuid_find(struct kvm_cpuid2 *cpuid, uint32_t leaf, uint32_t subleaf);
+
+/* True if the processor has the synthetic interrupt controller (hv-synic), which KVM wants to be told. */
+bool x86_hv_has_synic(const X86CPU *cpu);
 
 /* Width of the fields of an APIC id.  Any thread. */
 static inline unsigned x86_topo_bits(unsigned n)
