@@ -92,8 +92,12 @@ static int fetch_buffers(VirtNetPair *p, size_t total, VirtElem **elems)
         VirtElem *e = n < (merge ? MAX_MERGED : 1) ? virtqueue_pop(vq) : NULL;
 
         if (!e) {
-            /* More buffers will not come, or would not help. */
+            /* Buffers that would help may come: then the driver must say so.  It is asked while all
+             * that there are have been fetched, so that only new ones count. */
             ret = n == (merge ? MAX_MERGED : 1) || n >= vq->ring.num || vq->ring.broken ? -1 : 0;
+            if (ret == 0 && virtqueue_want_kick(vq)) {
+                continue;
+            }
             while (n--) {
                 virtqueue_unpop(vq, elems[n]);
             }
@@ -159,9 +163,7 @@ bool virtio_net_receive(NetQueue *nq, const struct iovec *iov, unsigned niov, si
     }
     cursor_skip(&from, skip);
     len -= skip;
-    do {
-        n = fetch_buffers(p, p->hdr_len + len, elems);
-    } while (n == 0 && virtqueue_want_kick(p->rx));
+    n = fetch_buffers(p, p->hdr_len + len, elems);
     if (n > 0) {
         TRACE(virtio_net, rx, "queue %u len %zu buffers %d", p->rx->index, len, n);
         deliver(p, &h, &from, len, elems, n);

@@ -266,6 +266,16 @@ static void queue_started(VirtQueue *vq)
     }
 }
 
+/* Packets that wait for buffers of a driver that is gone are dropped. */
+static void stop_queue(VirtQueue *vq)
+{
+    VirtNetPair *p = vq->opaque;
+
+    if (p && vq == p->rx) {
+        net_ready(&p->nq);
+    }
+}
+
 static int queue_group(VirtIODevice *vdev, unsigned index)
 {
     return index == vdev->num_vqs - 1 ? -1 : (int)index / 2;
@@ -573,6 +583,7 @@ static void virtio_net_class_init(ObjectClass *klass, const void *data)
     vc->reset = device_reset;
     vc->config_written = config_written;
     vc->queue_started = queue_started;
+    vc->stop_queue = stop_queue;
     object_class_add_property_table(klass, feature_props);
     object_class_add_property_table(klass, virtio_net_props);
 }
