@@ -131,6 +131,8 @@ static uint16_t start(NvmeRequest *req, bool *later)
         *later = true;
         nvme_aer_request(req);
         return NVME_SUCCESS;
+    case NVME_ADM_FORMAT_NVM:
+        return nvme_format_nvm(req, later);
     case NVME_ADM_NS_ATTACHMENT:
         return nvme_ns_attachment(req, later);
     case NVME_ADM_KEEP_ALIVE:

@@ -7,11 +7,30 @@ static void dsm_next(NvmeRequest *req);
 static void dsm_done(BlkRequest *blk, int ret)
 {
     NvmeRequest *req = container_of(blk, NvmeRequest, blk);
+    const NvmeDsmRange *r = (const NvmeDsmRange *)req->bounce + req->step;
 
     /* Deallocation is a hint: a back end that cannot do it is no error. */
-    if (ret == -ENOTSUP || ret == -EINVAL || nvme_io_check(req, ret)) {
+    if ((ret == -ENOTSUP || ret == -EINVAL) && blk->op == BLK_DISCARD && !req->aborted) {
+        ret = 0;
+    }
+    if (nvme_io_check(req, ret)) {
+        nvme_gate_deallocated(req->ns, r->slba, r->nlb);
         req->step++;
         dsm_next(req);
+    }
+}
+
+/* Metadata must go along with its blocks: both become zeroes, which count as never written. */
+static void dsm_metadata(BlkRequest *blk, int ret)
+{
+    NvmeRequest *req = container_of(blk, NvmeRequest, blk);
+    const NvmeDsmRange *r = (const NvmeDsmRange *)req->bounce + req->step;
+    const NvmeLayout *l = &req->ns->layout;
+
+    if (nvme_io_check(req, ret)) {
+        nvme_io_prepare(req, BLK_WRITE_ZEROES, BLK_REQ_MAY_UNMAP, l->meta_base + r->slba * l->ms,
+                        (uint64_t)r->nlb * l->ms, dsm_done);
+        nvme_io_submit(req);
     }
 }
 
@@ -24,8 +43,11 @@ static void dsm_next(NvmeRequest *req)
         const NvmeDsmRange *r = &ranges[req->step];
 
         if (r->nlb && nvme_in_range(req->ns, r->slba, r->nlb)) {
-            nvme_io_prepare(req, BLK_DISCARD, 0, nvme_offset(req->ns, r->slba),
-                            (uint64_t)r->nlb << req->ns->layout.lba_shift, dsm_done);
+            const NvmeLayout *l = &req->ns->layout;
+
+            nvme_io_prepare(req, l->ms ? BLK_WRITE_ZEROES : BLK_DISCARD,
+                            l->ms ? BLK_REQ_MAY_UNMAP : 0, nvme_offset(req->ns, r->slba),
+                            (uint64_t)r->nlb << l->lba_shift, l->ms ? dsm_metadata : dsm_done);
             nvme_io_submit(req);
             return;
         }
@@ -43,7 +65,10 @@ uint16_t nvme_io_dsm(NvmeRequest *req)
         nvme_complete(req); /* the other attributes are hints that need no action */
         return NVME_SUCCESS;
     }
-    req->bounce = g_malloc0(count * sizeof(*ranges));
+    status = nvme_bounce_alloc(req, count * sizeof(*ranges));
+    if (status) {
+        return status;
+    }
     status = nvme_copy_from_host(req, req->bounce, count * sizeof(*ranges));
     if (status) {
         return status;

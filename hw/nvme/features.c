@@ -10,8 +10,27 @@ static uint64_t timestamp_now(NvmeCtrl *n)
     return (n->timestamp_base + ms) & MASK_ULL(48);
 }
 
+/* Reads of deallocated blocks fail (5.21.1.5); for one namespace, or all. */
+static void set_dulbe(NvmeCtrl *n, uint32_t nsid, bool on)
+{
+    for (uint32_t id = 1; id <= NVME_MAX_NAMESPACES; id++) {
+        NvmeNamespace *ns = nsid == id || nsid == NVME_NSID_ALL ? nvme_attached_ns(n, id) : NULL;
+
+        if (ns && n->slots[id].dulbe != on) {
+            __atomic_store_n(&n->slots[id].dulbe, on, __ATOMIC_RELAXED);
+            __atomic_fetch_add(&ns->dulbe_users, on ? 1 : -1, __ATOMIC_RELAXED);
+        }
+    }
+}
+
+static bool get_dulbe(NvmeCtrl *n, uint32_t nsid)
+{
+    return nsid != NVME_NSID_ALL && n->slots[nsid].dulbe;
+}
+
 void nvme_features_reset(NvmeCtrl *n)
 {
+    set_dulbe(n, NVME_NSID_ALL, false);
     n->feat_arbitration = 7; /* no limit on the burst */
     n->feat_power = 0;
     n->feat_error_recovery = 0;
@@ -108,7 +127,8 @@ static uint16_t get_value(NvmeCtrl *n, NvmeRequest *req, uint8_t fid, bool defau
         if (req->cmd.nsid != NVME_NSID_ALL && !nvme_attached_ns(n, req->cmd.nsid)) {
             return NVME_INVALID_NSID | NVME_DNR;
         }
-        *result = defaults ? 0 : n->feat_error_recovery;
+        *result =
+            defaults ? 0 : n->feat_error_recovery | (get_dulbe(n, req->cmd.nsid) ? BIT(16) : 0);
         break;
     case NVME_FEAT_VOLATILE_WRITE_CACHE:
         *result = write_cache(n);
@@ -248,9 +268,7 @@ static uint16_t set_value(NvmeCtrl *n, NvmeRequest *req, uint8_t fid)
         if (req->cmd.nsid != NVME_NSID_ALL && !nvme_attached_ns(n, req->cmd.nsid)) {
             return NVME_INVALID_NSID | NVME_DNR;
         }
-        if (dw11 & BIT(16)) {
-            return NVME_INVALID_FIELD | NVME_DNR; /* DULBE: not announced in NSFEAT */
-        }
+        set_dulbe(n, req->cmd.nsid, dw11 & BIT(16));
         n->feat_error_recovery = dw11 & 0xffff;
         return NVME_SUCCESS;
     case NVME_FEAT_VOLATILE_WRITE_CACHE:

@@ -22,7 +22,8 @@ static void fill_namespace(NvmeNamespace *ns, NvmeIdNamespace *id)
     uint32_t unit = MAX(1, ns->discard_granularity >> l->lba_shift);
 
     id->nsze = id->ncap = id->nuse = __atomic_load_n(&ns->blocks, __ATOMIC_RELAXED);
-    id->nsfeat = 1 << 4; /* NPWG and its relatives are valid */
+    id->nsfeat = 1 << 4 | 1 << 2; /* NPWG and its relatives are valid; DULBE */
+    id->fpi = 0x80 | __atomic_load_n(&ns->percent_left, __ATOMIC_RELAXED);
     id->flbas = l->format | (l->extended ? BIT(4) : 0);
     id->dps = l->pi_type | (l->pi_type && l->pi_first ? BIT(3) : 0);
     id->nmic = ns->shared ? NVME_NMIC_SHARED : 0;
@@ -187,6 +188,7 @@ static uint16_t identify_independent(NvmeRequest *req)
         id->nmic = full.nmic;
         id->rescap = full.rescap;
         id->nsattr = full.nsattr;
+        id->fpi = full.fpi;
         id->nstat = 1;
     }
     qemu_mutex_unlock(&n->subsys->lock);

@@ -30,7 +30,7 @@ static uint16_t identify_controller(NvmeRequest *req)
     id->ver = NVME_VERSION;
     id->oaes = NVME_OAES_NS_CHANGED;
     id->cntrltype = 1; /* I/O controller */
-    id->oacs = NVME_OACS_NS_MANAGEMENT | (n->params.dbbuf ? NVME_OACS_DBBUF : 0);
+    id->oacs = NVME_OACS_NS_MANAGEMENT | NVME_OACS_FORMAT | (n->params.dbbuf ? NVME_OACS_DBBUF : 0);
     id->acl = NVME_ABORT_LIMIT - 1;
     id->aerl = n->params.aerl;
     id->frmw = 1 << 1 | 1; /* one slot, read-only */
@@ -44,7 +44,11 @@ static uint16_t identify_controller(NvmeRequest *req)
     id->cqes = 4 << 4 | 4;
     id->nn = NVME_MAX_NAMESPACES;
     id->oncs = NVME_ONCS_COMPARE | NVME_ONCS_DSM | NVME_ONCS_WRITE_ZEROES | NVME_ONCS_FEATURES |
-               NVME_ONCS_TIMESTAMP | NVME_ONCS_VERIFY;
+               NVME_ONCS_TIMESTAMP | NVME_ONCS_VERIFY | NVME_ONCS_WRITE_UNCORRECTABLE |
+               NVME_ONCS_COPY;
+    id->fuses = 1;    /* compare and write */
+    id->fna = 1 << 2; /* formats one namespace or all; cryptographic erase is there */
+    id->ocfs = 3;
     id->vwc = 3 << 1 | 1;   /* present; a flush of all namespaces is fine */
     id->sgls = 1 | BIT(16); /* supported, no alignment rule, bit buckets */
     g_strlcpy(id->subnqn, n->subsys->nqn, sizeof(id->subnqn));

@@ -68,7 +68,12 @@ uint16_t nvme_io_rw(NvmeRequest *req, bool write)
     NvmeNamespace *ns = req->ns;
     uint64_t slba = nvme_slba(&req->cmd), nlb = nvme_nlb(&req->cmd);
     uint64_t bytes = nlb << ns->layout.lba_shift;
-    uint16_t status = nvme_transfer_limit(n, bytes);
+    uint16_t status;
+
+    if (unlikely(ns->layout.ms)) {
+        return nvme_meta_rw(req, write);
+    }
+    status = nvme_transfer_limit(n, bytes);
 
     if (status) {
         return status;
@@ -109,6 +114,12 @@ static uint16_t start_write_zeroes(NvmeRequest *req)
     }
     if (blk_is_read_only(ns->blk)) {
         return NVME_NAMESPACE_WRITE_PROTECTED | NVME_DNR;
+    }
+    if (req->cmd.cdw12 & NVME_WZ_DEALLOCATE) {
+        nvme_gate_deallocated(ns, slba, nlb);
+    }
+    if (ns->layout.ms) {
+        return nvme_meta_write_zeroes(req);
     }
     nvme_io_prepare(req, BLK_WRITE_ZEROES,
                     (req->cmd.cdw12 & NVME_RW_FUA ? BLK_REQ_FUA : 0) |
@@ -171,6 +182,10 @@ uint16_t nvme_io_start(NvmeRequest *req)
         return start_write_zeroes(req);
     case NVME_IO_DATASET_MANAGEMENT:
         return nvme_io_dsm(req);
+    case NVME_IO_COPY:
+        return nvme_io_copy(req);
+    case NVME_IO_WRITE_UNCORRECTABLE:
+        return nvme_io_write_uncorrectable(req);
     default:
         return NVME_INVALID_OPCODE | NVME_DNR;
     }
@@ -192,17 +207,13 @@ static uint16_t start(NvmeRequest *req)
 {
     NvmeNamespace *ns = nvme_attached_ns(req->sq->n, req->cmd.nsid);
     uint32_t gate;
-    uint16_t status;
 
     if (unlikely(!ns)) {
         return start_other(req);
     }
     req->ns = ns;
     gate = __atomic_load_n(&req->sq->n->slots[req->cmd.nsid].gate, __ATOMIC_ACQUIRE);
-    if (unlikely(gate) && (status = nvme_io_gate(req, gate))) {
-        return status;
-    }
-    return nvme_io_start(req);
+    return likely(!gate) ? nvme_io_start(req) : nvme_io_gate(req, gate);
 }
 
 void nvme_io_command(NvmeRequest *req)

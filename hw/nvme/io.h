@@ -72,8 +72,21 @@ static inline void nvme_io_fail(NvmeRequest *req, uint16_t status)
 uint16_t nvme_io_rw(NvmeRequest *req, bool write);
 uint16_t nvme_io_read_back(NvmeRequest *req, bool compare); /* Compare, Verify */
 uint16_t nvme_io_dsm(NvmeRequest *req);
-/* A gate is closed: what the command may do nevertheless.  NVME_SUCCESS: it goes on. */
+uint16_t nvme_io_copy(NvmeRequest *req);
+uint16_t nvme_io_write_uncorrectable(NvmeRequest *req);
+/* Read, Write, Write Zeroes where blocks have metadata; the latter's range was checked. */
+uint16_t nvme_meta_rw(NvmeRequest *req, bool write);
+uint16_t nvme_meta_write_zeroes(NvmeRequest *req);
+/* A gate is closed: why the command must not go on, or NVME_SUCCESS. */
+uint16_t nvme_gate_refusal(NvmeRequest *req, uint32_t gate);
+/* Starts it if it may go on; it may have to wait first. */
 uint16_t nvme_io_gate(NvmeRequest *req, uint32_t gate);
+/* Blocks that are marked as unreadable. */
+uint16_t nvme_gate_check_read(NvmeRequest *req, uint64_t slba, uint64_t nlb);
+/* Does (or may) the command change blocks of that range? */
+bool nvme_io_writes_to(const NvmeRequest *req, uint64_t slba, uint64_t nlb);
+/* True: req waits for a fused pair, and is started again. */
+bool nvme_fused_wait(NvmeRequest *req);
 /* Calls a command's function by its opcode; the gates were passed. */
 uint16_t nvme_io_start(NvmeRequest *req);
 

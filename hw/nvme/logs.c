@@ -133,12 +133,15 @@ static uint16_t effects_page(NvmeRequest *req)
                                     NVME_ADM_KEEP_ALIVE};
     static const uint8_t io[] = {NVME_IO_FLUSH, NVME_IO_READ, NVME_IO_COMPARE, NVME_IO_VERIFY};
     static const uint8_t io_changing[] = {NVME_IO_WRITE, NVME_IO_WRITE_ZEROES,
-                                          NVME_IO_DATASET_MANAGEMENT};
+                                          NVME_IO_DATASET_MANAGEMENT, NVME_IO_COPY,
+                                          NVME_IO_WRITE_UNCORRECTABLE};
     g_autofree NvmeEffectsLog *page = g_new0(NvmeEffectsLog, 1);
 
     for (size_t i = 0; i < sizeof(admin); i++) {
         page->acs[admin[i]] = NVME_EFFECT_CSUPP;
     }
+    page->acs[NVME_ADM_FORMAT_NVM] =
+        NVME_EFFECT_CSUPP | NVME_EFFECT_LBCC | NVME_EFFECT_NCC | NVME_EFFECT_CSE_NS;
     page->acs[NVME_ADM_NS_ATTACHMENT] = NVME_EFFECT_CSUPP | NVME_EFFECT_NIC;
     if (req->sq->n->params.dbbuf) {
         page->acs[NVME_ADM_DOORBELL_BUFFER_CONFIG] = NVME_EFFECT_CSUPP;

@@ -191,6 +191,7 @@ NvmeNamespace *nvme_ns_new(const NvmeNsParams *p, const char *serial, GError **e
         return NULL;
     }
     ns = g_new0(NvmeNamespace, 1);
+    qemu_mutex_init(&ns->lock);
     ns->blk = p->conf.blk;
     ns->nsid = p->nsid;
     ns->shared = p->shared;
@@ -203,7 +204,7 @@ NvmeNamespace *nvme_ns_new(const NvmeNsParams *p, const char *serial, GError **e
     format = nvme_ns_fill_formats(ns, __builtin_ctz(lbs), p->ms);
     nvme_ns_set_format(ns, format, p->mset, p->pi, p->pil);
     if (!set_identifiers(ns, p, serial, errp)) {
-        g_free(ns);
+        nvme_ns_free(ns);
         return NULL;
     }
     return ns;
@@ -211,6 +212,9 @@ NvmeNamespace *nvme_ns_new(const NvmeNsParams *p, const char *serial, GError **e
 
 void nvme_ns_free(NvmeNamespace *ns)
 {
+    g_free(ns->uncorrectable);
+    g_free(ns->deallocated);
+    qemu_mutex_destroy(&ns->lock);
     g_free(ns);
 }
 
@@ -247,6 +251,10 @@ void nvme_ns_detach_locked(NvmeNamespace *ns, NvmeCtrl *n)
 {
     __atomic_store_n(&n->slots[ns->nsid].ns, NULL, __ATOMIC_RELEASE);
     __atomic_store_n(&n->slots[ns->nsid].gate, 0, __ATOMIC_RELEASE);
+    if (n->slots[ns->nsid].dulbe) {
+        __atomic_store_n(&n->slots[ns->nsid].dulbe, false, __ATOMIC_RELAXED);
+        __atomic_fetch_sub(&ns->dulbe_users, 1, __ATOMIC_RELAXED);
+    }
 }
 
 bool nvme_ns_attached(NvmeNamespace *ns, NvmeCtrl *n)
@@ -254,18 +262,30 @@ bool nvme_ns_attached(NvmeNamespace *ns, NvmeCtrl *n)
     return __atomic_load_n(&n->slots[ns->nsid].ns, __ATOMIC_ACQUIRE) == ns;
 }
 
+typedef struct Tell {
+    NvmeNamespace *ns;
+    NvmeCtrl *but;
+} Tell;
+
 static void tell(NvmeCtrl *n, void *opaque)
 {
-    NvmeNamespace *ns = opaque;
+    Tell *t = opaque;
 
-    if (nvme_ns_attached(ns, n)) {
-        nvme_aer_ns_changed(n, ns->nsid);
+    if (n != t->but && nvme_ns_attached(t->ns, n)) {
+        nvme_aer_ns_changed(n, t->ns->nsid);
     }
+}
+
+void nvme_ns_changed_but(NvmeNamespace *ns, NvmeCtrl *n)
+{
+    Tell t = {ns, n};
+
+    nvme_subsys_foreach(ns->subsys, tell, &t);
 }
 
 void nvme_ns_changed(NvmeNamespace *ns)
 {
-    nvme_subsys_foreach(ns->subsys, tell, ns);
+    nvme_ns_changed_but(ns, NULL);
 }
 
 void nvme_ns_resized(void *opaque)
@@ -287,6 +307,9 @@ bool nvme_ns_plug(NvmeNamespace *ns, NvmeSubsystem *s, NvmeCtrl *owner, bool det
         return false;
     }
     ns->shared = ns->shared && s->user;
+    qemu_mutex_lock(&s->lock);
+    nvme_ns_restore_format(ns);
+    qemu_mutex_unlock(&s->lock);
     if (!detached) {
         QEMU_LOCK_GUARD(&s->lock);
 

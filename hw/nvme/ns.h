@@ -91,9 +91,12 @@ struct NvmeNamespace {
     uint8_t uuid[16], nguid[16];
     uint64_t eui64; /* as a number; big-endian on the wire */
 
-    uint32_t gate;                                  /* subsystem's lock: bits for all controllers */
-    struct NvmeRanges *uncorrectable, *deallocated; /* ranges.h; NULL: none */
-    struct NvmeFusedState *fused;                   /* fused.c */
+    uint32_t gate;        /* subsystem's lock: bits for all controllers */
+    uint8_t percent_left; /* atomic: of a format */
+    unsigned dulbe_users; /* atomic: controllers that want errors for deallocated blocks */
+    QemuMutex lock;       /* taken before the subsystem's: what follows */
+    struct NvmeRanges *uncorrectable, *deallocated; /* NULL: none */
+    struct NvmePair *pairs;                         /* fused.c */
     struct NvmeReservation *resv;                   /* reservation.c */
 };
 
@@ -142,6 +145,11 @@ unsigned nvme_ns_fill_formats(NvmeNamespace *ns, unsigned shift, unsigned ms);
 void nvme_ns_resized(void *opaque);
 /* Tells each controller that has ns attached that it changed. Any thread. */
 void nvme_ns_changed(NvmeNamespace *ns);
+/* All but n. */
+void nvme_ns_changed_but(NvmeNamespace *ns, NvmeCtrl *n);
+/* state.c: with the subsystem's lock. */
+void nvme_ns_save_format(NvmeNamespace *ns);
+void nvme_ns_restore_format(NvmeNamespace *ns);
 /* Attach and detach by table; with the subsystem's lock. */
 void nvme_ns_attach_locked(NvmeNamespace *ns, NvmeCtrl *n);
 void nvme_ns_detach_locked(NvmeNamespace *ns, NvmeCtrl *n);
@@ -151,6 +159,10 @@ bool nvme_ns_plug(NvmeNamespace *ns, NvmeSubsystem *s, NvmeCtrl *owner, bool det
                   GError **errp);
 /* Main loop: leaves all tables, waits for its commands, frees it. */
 void nvme_ns_unplug(NvmeNamespace *ns);
+
+/* gate.c, any thread: blocks were deallocated; no block is marked any more. */
+void nvme_gate_deallocated(NvmeNamespace *ns, uint64_t slba, uint64_t nlb);
+void nvme_gate_forget_marks(NvmeNamespace *ns);
 
 /* Sets and clears bits of ns's gate for all controllers; _locked: the caller has the lock. Any
  * thread. */

@@ -56,17 +56,21 @@ struct NvmeRequest {
     NvmeData data;
     BlkRequest blk;
     uint16_t status;
-    bool busy;       /* fetched, not yet completed */
-    bool parked;     /* failed with policy "stop": submitted again when the VM runs */
-    bool aborted;    /* ends at its next step */
+    bool busy;    /* fetched, not yet completed */
+    bool parked;  /* failed with policy "stop": submitted again when the VM runs */
+    bool aborted; /* ends at its next step */
+    bool waiting; /* fused.c: for a pair's end */
+    struct NvmePair *pair;
     uint8_t *bounce; /* commands that take several steps: freed at completion */
-    uint64_t step;   /* how far they are */
+    size_t bounce_size;
+    uint64_t step; /* how far they are */
 };
 
 /* A namespace as one controller sees it. */
 typedef struct NvmeNsSlot {
     NvmeNamespace *ns; /* atomic; written with the subsystem's lock. NULL: not attached */
     uint32_t gate;     /* atomic; NVME_GATE_*: why a command must not take the short path */
+    bool dulbe;        /* atomic: reads of deallocated blocks fail */
 } NvmeNsSlot;
 
 /* What a queue's thread sees of guest memory: below and from 4 GiB on, which are different pieces
@@ -92,8 +96,9 @@ struct NvmeSq {
     NvmeRequest *reqs; /* nr_reqs entries; more commands wait in the ring */
     NvmeRequest *free;
     uint32_t nr_reqs, inflight;
-    bool starved;         /* stopped because no request was free */
-    NvmeSq *starved_next; /* in cq_post_bh()'s list */
+    bool starved;             /* stopped because no request was free */
+    NvmeRequest *fused_first; /* a Compare whose Write has not been fetched */
+    NvmeSq *starved_next;     /* in cq_post_bh()'s list */
     NvmeStats stats;
     bool processing;         /* nvme_sq_process() is on the stack */
     bool deleting;           /* takes no new commands; freed when inflight is 0 */
@@ -129,7 +134,7 @@ typedef struct NvmeDoorbell {
 } NvmeDoorbell;
 
 typedef struct NvmeParams {
-    char *serial;
+    char *serial, *state;
     uint32_t num_queues, max_ioqpairs;
     uint16_t msix_qsize;
     uint32_t cmb_size_mb;
@@ -170,10 +175,11 @@ struct NvmeCtrl {
     /* Queues by number, at home; admin is 0. */
     NvmeSq **sq;
     NvmeCq **cq;
-    bool gone;          /* atomic: unrealized; a late access finds nobody */
-    bool resetting;     /* atomic, written at home: CC.EN went to 0, commands are still in flight */
-    unsigned draining;  /* queues that wait for their last command */
-    unsigned questions; /* atomic: quiesce.c's, on their way */
+    bool gone;         /* atomic: unrealized; a late access finds nobody */
+    bool resetting;    /* atomic, written at home: CC.EN went to 0, commands are still in flight */
+    unsigned draining; /* queues that wait for their last command */
+    uint64_t bounce_bytes; /* atomic: memory of commands that go step by step */
+    unsigned questions;    /* atomic: quiesce.c's, on their way */
 
     /* Shadow doorbells; set at home, read by queue contexts (atomic, 0: off). */
     uint64_t dbbuf_dbs, dbbuf_eis;
@@ -272,6 +278,22 @@ void nvme_data_unmap(NvmeRequest *req, bool written);
 uint16_t nvme_copy_to_host(NvmeRequest *req, const void *buf, uint64_t len);
 uint16_t nvme_copy_from_host(NvmeRequest *req, void *buf, uint64_t len);
 
+/* job.c: queue context.  req->bounce, which goes with the request; NVME_COMMAND_INTERRUPTED when
+ * the controller's share of memory is used up. */
+uint16_t nvme_bounce_alloc(NvmeRequest *req, size_t size);
+void nvme_bounce_free(NvmeRequest *req);
+
+/* --- fused.c: queue context ------------------------------------------------------------------ */
+/* A command with FUSE bits, or after one, was fetched; false: it is a plain one. */
+bool nvme_fused_fetched(NvmeRequest *req);
+/* sq->fused_first stays alone. */
+void nvme_fused_missing(NvmeSq *sq);
+/* A part of a pair has ended. */
+void nvme_fused_completed(NvmeRequest *req);
+/* The status of a part of a pair as long as it is good: takes nvme_complete() off the short path.
+ */
+#define NVME_STATUS_PAIR 0x8000u
+
 /* --- command sets ---------------------------------------------------------------------------- */
 /* Each starts the command; it ends, now or later, with nvme_complete(). */
 void nvme_admin_command(NvmeRequest *req); /* home */
@@ -283,6 +305,10 @@ uint16_t nvme_identify(NvmeRequest *req);
 uint16_t nvme_identify_namespace(NvmeRequest *req, uint8_t cns); /* those of namespaces */
 /* Those that set *later complete the command themselves. */
 uint16_t nvme_ns_attachment(NvmeRequest *req, bool *later);
+uint16_t nvme_format_nvm(NvmeRequest *req, bool *later);
+/* state.c, at home: writes the state file, if there is one; done() comes now or later. */
+void nvme_state_save(NvmeCtrl *n, void (*done)(void *opaque, bool ok), void *opaque);
+void nvme_state_save_and_complete(NvmeRequest *req);
 uint16_t nvme_get_log_page(NvmeRequest *req);
 uint16_t nvme_get_features(NvmeRequest *req);
 uint16_t nvme_set_features(NvmeRequest *req);

@@ -4,6 +4,7 @@
  * loop, which may wait for the device's home.
  */
 #include "nvme.h"
+#include "state.h"
 
 #include "hw/boards.h"
 #include "qapi/keyval.h"
@@ -121,17 +122,22 @@ static bool init_bar0(NvmeCtrl *n, GError **errp)
 
 /* --- subsystem and namespace ----------------------------------------------------------------- */
 
-static void init_subsystem(NvmeCtrl *n)
+static bool init_subsystem(NvmeCtrl *n, GError **errp)
 {
     g_autofree char *nqn = NULL;
 
     if (n->subsys_dev) {
+        if (n->params.state) {
+            error_setg(errp, "nvme: state=%s: give it to the nvme-subsys device", n->params.state);
+            return false;
+        }
         n->subsys = nvme_subsys_of_device(n->subsys_dev);
         n->subsys->refs++;
-        return;
+        return true;
     }
     nqn = g_strdup_printf("nqn.2019-08.org.qemu:%s", n->params.serial);
     n->subsys = nvme_subsys_new(nqn);
+    return !n->params.state || nvme_state_open(n->subsys, n->params.state, errp);
 }
 
 /* drive= is namespace 1; without it the controller begins with those that its subsystem shares. */
@@ -357,10 +363,9 @@ static bool realize_parts(NvmeCtrl *n, GError **errp)
 {
     PCIDevice *pci = PCI_DEVICE(n);
 
-    if (!check_params(n, errp) || !choose_home(n, errp)) {
+    if (!check_params(n, errp) || !choose_home(n, errp) || !init_subsystem(n, errp)) {
         return false;
     }
-    init_subsystem(n);
     n->sq = g_new0(NvmeSq *, n->num_db);
     n->cq = g_new0(NvmeCq *, n->num_db);
     n->feat_vector = g_new0(uint32_t, n->params.msix_qsize);
@@ -492,6 +497,8 @@ static const ObjectProperty nvme_props[] = {
     DEFINE_PROP_DRIVE("drive", NvmeCtrl, ns_params.conf.blk),
     DEFINE_PROP_STRING("serial", NvmeCtrl, params.serial,
                        "serial number, up to 20 characters (required)"),
+    DEFINE_PROP_STRING("state", NvmeCtrl, params.state,
+                       "file that keeps formats, saved features, reservations ... over restarts"),
     DEFINE_PROP_LINK("subsys", NvmeCtrl, subsys_dev, TYPE_NVME_SUBSYS,
                      "nvme-subsys that this controller belongs to (one of its own)"),
     DEFINE_PROP_LINK("ioregionfd", NvmeCtrl, ioregionfd, TYPE_IOREGIONFD,

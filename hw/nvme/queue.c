@@ -84,7 +84,9 @@ static void request_release(NvmeRequest *req)
     NvmeSq *sq = req->sq;
 
     nvme_data_unmap(req, false);
-    g_clear_pointer(&req->bounce, g_free);
+    if (unlikely(req->bounce)) {
+        nvme_bounce_free(req);
+    }
     req->busy = false;
     req->next = sq->free;
     sq->free = req;
@@ -187,15 +189,22 @@ static void cq_post_bh(void *opaque)
 void nvme_complete(NvmeRequest *req)
 {
     NvmeCq *cq = req->sq->cq;
+    bool special = req->status;
 
-    if (unlikely(req->status & 0x7ff)) {
-        nvme_log_error(req);
+    if (unlikely(special)) {
+        req->status &= ~NVME_STATUS_PAIR;
+        if (req->status) {
+            nvme_log_error(req);
+        }
     }
     req->next = NULL;
     req->ns = NULL;
     *cq->done_tail = req;
     cq->done_tail = &req->next;
     aio_bh_schedule(cq->bh);
+    if (unlikely(special) && req->pair) {
+        nvme_fused_completed(req);
+    }
 }
 
 /* --- submissions ----------------------------------------------------------------------------- */
@@ -229,10 +238,10 @@ static void sq_start(NvmeSq *sq, NvmeRequest *req)
     sq->inflight++;
     TRACE(nvme, command, "sqid %u cid %u opcode 0x%x nsid 0x%x", sq->id, req->cmd.cid,
           req->cmd.opcode, req->cmd.nsid);
-    if (NVME_CMD_FUSE(req->cmd.flags)) {
-        req->status = NVME_INVALID_FIELD | NVME_DNR;
-        nvme_complete(req);
-    } else if (sq->id) {
+    if (unlikely(NVME_CMD_FUSE(req->cmd.flags) || sq->fused_first) && nvme_fused_fetched(req)) {
+        return;
+    }
+    if (sq->id) {
         nvme_io_command(req);
     } else {
         nvme_admin_command(req);
@@ -265,6 +274,9 @@ void nvme_sq_process(NvmeSq *sq)
         sq->head = sq->head + 1 == sq->size ? 0 : sq->head + 1;
         sq->free = req->next;
         sq_start(sq, req);
+    }
+    if (unlikely(sq->fused_first)) {
+        nvme_fused_missing(sq); /* both parts come together (4.10) */
     }
     sq->starved = !sq->free;
     sq->processing = false;

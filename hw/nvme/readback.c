@@ -1,82 +1,81 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Compare and Verify (NVMe 1.4, sections 6.6 and 6.15): piece by piece, through a buffer of ours.
  */
-#include "io.h"
+#include "job.h"
 
-/* In req->bounce.  req->step counts the bytes that are done. */
-typedef struct ReadBack {
-    struct iovec iov;
-    uint64_t offset, bytes; /* on the medium */
-    int seg;                /* compare: where in the host's data */
-    size_t seg_done;
-    uint8_t buf[];
-} ReadBack;
-
-/* Compares len bytes with the host's next ones. */
-static bool same_as_host(NvmeRequest *req, ReadBack *rb, size_t len)
+/* Everything but the protection information must be the same. */
+static bool same(const NvmeLayout *l, const NvmeJob *job, const uint8_t *data, const uint8_t *meta,
+                 bool with_meta)
 {
-    const uint8_t *p = rb->buf;
+    unsigned from = l->pi_type && l->pi_first ? l->pi_size : 0;
+    unsigned to = l->pi_type && !l->pi_first ? l->ms - l->pi_size : l->ms;
 
-    while (len) {
-        const struct iovec *v = &req->data.iov[rb->seg];
-        size_t n = MIN(len, v->iov_len - rb->seg_done);
+    if (memcmp(job->data, data, (size_t)job->nlb << l->lba_shift)) {
+        return false;
+    }
+    for (uint32_t i = 0; with_meta && i < job->nlb; i++) {
+        size_t at = (size_t)i * l->ms;
 
-        if (memcmp(p, (const uint8_t *)v->iov_base + rb->seg_done, n)) {
+        if (memcmp(job->meta + at + from, meta + at + from, to - from)) {
             return false;
-        }
-        p += n;
-        len -= n;
-        rb->seg_done += n;
-        if (rb->seg_done == v->iov_len) {
-            rb->seg++;
-            rb->seg_done = 0;
         }
     }
     return true;
 }
 
-static void read_back_next(NvmeRequest *req);
-
-static void read_back_done(BlkRequest *blk, int ret)
+static uint16_t compare_piece(NvmeRequest *req)
 {
-    NvmeRequest *req = container_of(blk, NvmeRequest, blk);
-    ReadBack *rb = (ReadBack *)req->bounce;
+    const NvmeLayout *l = &req->ns->layout;
+    NvmeJob *job = nvme_job(req);
+    bool with_meta = l->ms && !nvme_pi_hidden(l, &job->pi);
+    uint8_t *data = job->data, *meta = job->meta;
+    uint8_t *host = job->ranges;
+    uint16_t status;
+    bool ok;
 
-    if (!nvme_io_check(req, ret)) {
-        return;
+    job->data = host;
+    job->meta = host + ((size_t)job->max_piece << l->lba_shift);
+    status = nvme_job_from_host(req, with_meta);
+    ok = status || same(l, job, data, meta, with_meta);
+    job->data = data;
+    job->meta = meta;
+    if (status) {
+        return status;
     }
-    if (req->cmd.opcode == NVME_IO_COMPARE && !same_as_host(req, rb, rb->iov.iov_len)) {
-        req->status = NVME_COMPARE_FAILURE | NVME_DNR;
-        nvme_complete(req);
-        return;
+    return ok ? NVME_SUCCESS : NVME_COMPARE_FAILURE | NVME_DNR;
+}
+
+static void piece_was_read(NvmeRequest *req)
+{
+    const NvmeLayout *l = &req->ns->layout;
+    NvmeJob *job = nvme_job(req);
+    uint16_t status = NVME_SUCCESS;
+
+    if (l->pi_type) {
+        status = nvme_pi_check(l, &job->pi, job->data, job->meta, job->nlb);
     }
-    req->step += rb->iov.iov_len;
-    if (req->step < rb->bytes) {
-        read_back_next(req);
+    if (!status && req->cmd.opcode == NVME_IO_COMPARE) {
+        status = compare_piece(req);
+    }
+    if (status) {
+        nvme_io_fail(req, status);
+    } else if (nvme_job_next(req)) {
+        nvme_job_read(req, piece_was_read);
     } else {
         nvme_complete(req);
     }
 }
 
-static void read_back_next(NvmeRequest *req)
-{
-    ReadBack *rb = (ReadBack *)req->bounce;
-
-    rb->iov = (struct iovec){rb->buf, MIN(rb->bytes - req->step, NVME_PIECE_MAX)};
-    nvme_io_prepare(req, BLK_READ, 0, rb->offset + req->step, rb->iov.iov_len, read_back_done);
-    req->blk.iov = &rb->iov;
-    req->blk.niov = 1;
-    nvme_io_submit(req);
-}
-
 uint16_t nvme_io_read_back(NvmeRequest *req, bool compare)
 {
-    NvmeCtrl *n = req->sq->n;
     NvmeNamespace *ns = req->ns;
+    const NvmeLayout *l = &ns->layout;
     uint64_t slba = nvme_slba(&req->cmd), nlb = nvme_nlb(&req->cmd);
-    uint64_t bytes = nlb << ns->layout.lba_shift;
-    uint16_t status = nvme_transfer_limit(n, bytes);
-    ReadBack *rb;
+    NvmePi pi = nvme_pi_of_command(&req->cmd);
+    uint64_t piece = MIN(nlb, NVME_PIECE_MAX >> l->lba_shift);
+    size_t host = compare ? (piece << l->lba_shift) + piece * l->ms : 0;
+    /* Verify moves no data: only its own limit (none) holds. */
+    uint16_t status = compare ? nvme_transfer_limit(req->sq->n, nlb << l->lba_shift) : 0;
 
     if (status) {
         return status;
@@ -84,16 +83,17 @@ uint16_t nvme_io_read_back(NvmeRequest *req, bool compare)
     if (!nvme_in_range(ns, slba, nlb)) {
         return NVME_LBA_OUT_OF_RANGE | NVME_DNR;
     }
-    if (compare && (status = nvme_map_data(req, bytes, false))) {
+    status = nvme_pi_valid(l, &pi, slba);
+    if (!status) {
+        status = nvme_job_new(req, slba, nlb, host);
+    }
+    if (!status && compare) {
+        status = nvme_job_map(req, nlb, !nvme_pi_hidden(l, &pi), false);
+    }
+    if (status) {
         return status;
     }
-    req->bounce = g_try_malloc(sizeof(*rb) + MIN(bytes, NVME_PIECE_MAX));
-    if (!req->bounce) {
-        return NVME_INTERNAL_ERROR;
-    }
-    rb = (ReadBack *)req->bounce;
-    *rb = (ReadBack){.offset = nvme_offset(ns, slba), .bytes = bytes};
-    req->step = 0;
-    read_back_next(req);
+    nvme_job(req)->pi = pi;
+    nvme_job_read(req, piece_was_read);
     return NVME_SUCCESS;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Subsystems: the controllers and namespaces that belong together, and the "nvme-subsys" device. */
 #include "nvme.h"
+#include "state.h"
 
 #include "hw/qdev-core.h"
 
@@ -18,6 +19,7 @@ void nvme_subsys_unref(NvmeSubsystem *s)
 {
     assert_main_loop();
     if (s && --s->refs == 0) {
+        nvme_state_close(s);
         qemu_mutex_destroy(&s->lock);
         g_free(s->nqn);
         g_free(s);
@@ -91,7 +93,7 @@ void nvme_subsys_foreach(NvmeSubsystem *s, void (*fn)(NvmeCtrl *n, void *opaque)
 
 typedef struct NvmeSubsysDevice {
     DeviceState parent_obj;
-    char *nqn;
+    char *nqn, *state;
     NvmeSubsystem *subsys;
 } NvmeSubsysDevice;
 #define NVME_SUBSYS_DEVICE(obj) ((NvmeSubsysDevice *)(obj))
@@ -114,6 +116,10 @@ static bool subsys_realize(DeviceState *dev, GError **errp)
     }
     d->subsys = nvme_subsys_new(nqn);
     d->subsys->user = true;
+    if (d->state && !nvme_state_open(d->subsys, d->state, errp)) {
+        g_clear_pointer(&d->subsys, nvme_subsys_unref);
+        return false;
+    }
     bus = qbus_new(TYPE_NVME_BUS, dev, dev->id);
     qbus_set_hotplug_handler(bus, OBJECT(dev));
     return true;
@@ -125,6 +131,8 @@ static void subsys_unrealize(DeviceState *dev)
 }
 
 static const ObjectProperty subsys_props[] = {
+    DEFINE_PROP_STRING("state", NvmeSubsysDevice, state,
+                       "file that keeps formats, saved features, reservations ... over restarts"),
     DEFINE_PROP_STRING("nqn", NvmeSubsysDevice, nqn,
                        "last part of the subsystem's qualified name (the device's id)"),
 };
