@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* NVMe: sets of block ranges against a plain bitmap, and the two guards against published values.
  */
-#include "hw/nvme/protection.h"
-#include "hw/nvme/ranges.h"
+#include "../../hw/nvme/protection.h"
+#include "../../hw/nvme/ranges.h"
 
 #define BLOCKS 300
 
