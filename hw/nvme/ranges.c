@@ -52,6 +52,9 @@ void nvme_ranges_remove(NvmeRanges *s, uint64_t start, uint64_t nlb)
     unsigned first = find(s, start + 1), last = first, n = 0;
     NvmeRange rest[2];
 
+    if (!nlb) {
+        return;
+    }
     for (; last < s->count && s->r[last].start < end; last++) {
         const NvmeRange *r = &s->r[last];
 

@@ -327,7 +327,7 @@ static void test_types(const void *opaque)
         /* what does not fit: application tag, reference tag, guard */
         SEPARATE(NVME_IO_READ, 100, 1, 2u << 26, base);
         w.app = 0x1235;
-        g_assert_cmphex(rw(n, w), ==, NVME_REF_TAG_CHECK);
+        g_assert_cmphex(rw(n, w), ==, NVME_APP_TAG_CHECK);
         w.mask = 0xfff0;
         g_assert_cmphex(rw(n, w), ==, NVME_SUCCESS);
         SEPARATE(NVME_IO_READ, 100, 1, 1u << 26, base + 1);
