@@ -294,6 +294,7 @@ static bool machine_complete(PCMachineState *pc, GError **errp)
         ok = plan_direct_start(pc, tables, errp);
     }
     acpi_tables_free(tables);
+    ok = ok && pc_smbios_init(pc, errp);
     if (ok && pc->boot) {
         qemu_register_reset(direct_start, pc);
     }
@@ -350,7 +351,12 @@ static json_object *get_absent(Object *obj, const ObjectProperty *prop, GError *
         .opaque = what, .help = "the " what ": not built in, can only be off" \
     }
 
+static const char *const smbios_entry_names[] = {"auto", "32", "64", NULL};
+static const EnumTable smbios_entry_table = {"SmbiosEntryPointType", smbios_entry_names};
+
 static const ObjectProperty pc_props[] = {
+    DEFINE_PROP_ENUM("smbios-entry-point-type", PCMachineState, smbios_entry, smbios_entry_table, 0,
+                     "Entry point of the SMBIOS tables: 32 (2.8), 64 (3.0), auto"),
     ABSENT("smbus", "bool", "SMBus controller"),
     ABSENT("vmport", "OnOffAuto", "VMware port"),
     ABSENT("smm", "OnOffAuto", "system management mode"),

@@ -30,7 +30,7 @@ typedef struct VmConfig {
     const char *name, *uuid;
     json_object *rtc, *boot;
     GPtrArray *netdevs, *nics, *nets; /* char *, as given */
-    GPtrArray *fw_cfgs, *option_roms, *debugcons, *parallels; /* char *, as given */
+    GPtrArray *fw_cfgs, *option_roms, *debugcons, *parallels, *smbios; /* char *, as given */
     bool daemonize, nographic, nodefaults, no_user_config, stopped, no_reboot, no_shutdown,
         display_given, no_fd_bootchk;
 } VmConfig;

@@ -50,6 +50,9 @@ enum {
     BOOT_RSDP = 0xf0000,
     BOOT_MPTABLE = 0xf1000,
     BOOT_MPTABLE_SIZE = 0x7000,
+    BOOT_SMBIOS_ANCHOR = 0xf8000,
+    BOOT_SMBIOS_TABLES = 0xf8020,
+    BOOT_SMBIOS_SIZE = 0x7fe0,
 };
 
 /* Recognises a bzImage or an ELF file with a PVH entry.  NULL with errp naming the file and what is

@@ -54,6 +54,7 @@ typedef struct PCMachineState {
     ISADevice *rtc;
     uint64_t ram_below_4g, ram_above_4g;
     MemoryRegion ram_low, ram_high, pci_mem, bios, isa_bios, isa_hole, msi;
+    int smbios_entry; /* SmbiosEntryPoint */
     char *pflash[2]; /* nodes or drives; NULL: none */
     uint8_t disk_translation, disk_types; /* CMOS 0x39 and 0x12 */
     bool booted;         /* the first boot has begun: -boot once= is over */
@@ -85,6 +86,8 @@ bool pc_vga_init(PCMachineState *pc, GError **errp);
 bool pc_drives_init(PCMachineState *pc, GError **errp);
 /* Firmware image below 4 GiB and below 1 MiB, or none where a kernel is started directly. */
 bool pc_firmware_init(PCMachineState *pc, GError **errp);
+/* SMBIOS tables to fw_cfg, and into a direct start's plan when there is one. */
+bool pc_smbios_init(PCMachineState *pc, GError **errp);
 /* All devices exist: fw_cfg's items, ACPI tables, the plan of a direct start. */
 void pc_machine_done(MachineState *ms);
 
