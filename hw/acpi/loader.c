@@ -74,7 +74,7 @@ GByteArray *acpi_loader_script(const AcpiTables *t)
 {
     GByteArray *script = g_byte_array_new();
 
-    allocate(script, TABLES_FILE, 64, ZONE_HIGH);
+    allocate(script, TABLES_FILE, t->alignment, ZONE_HIGH);
     allocate(script, RSDP_FILE, 16, ZONE_FSEG);
     for (unsigned n = 0; n < t->pointers->len; n++) {
         const AcpiPointer *p = &g_array_index(t->pointers, AcpiPointer, n);

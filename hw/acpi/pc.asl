@@ -13,6 +13,7 @@ DefinitionBlock ("", "DSDT", 2, "IOREGN", "PC440FX ", 1)
     External (\PCOM, IntObj)   // bit n: serial port n exists
     External (\PPAN, IntObj)   // pvpanic's port, 0: none
     External (\PHPT, IntObj)   // 1: there is an HPET
+    External (\VGIA, IntObj)   // address of the generation's GUID, 0: none
     External (\PDEV, IntObj)   // bit 0: keyboard, 1: mouse, 2: floppy controller, 3: parallel port
 
 #include "top.asl"

@@ -14,6 +14,7 @@ DefinitionBlock ("", "DSDT", 2, "IOREGN", "Q35     ", 1)
     External (\PCOM, IntObj)   // bit n: serial port n exists
     External (\PPAN, IntObj)   // pvpanic's port, 0: none
     External (\PHPT, IntObj)   // 1: there is an HPET
+    External (\VGIA, IntObj)   // address of the generation's GUID, 0: none
     External (\PDEV, IntObj)   // bit 0: keyboard, 1: mouse, 2: floppy controller, 3: parallel port
 
 #include "top.asl"

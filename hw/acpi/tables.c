@@ -5,11 +5,14 @@
  */
 #include "hw/acpi/tables.h"
 
+#include "hw/acpi/vmgenid.h"
 #include "hw/i386/pc.h"
 #include "hw/intc/ioapic.h"
 #include "hw/rtc/mc146818.h"
 #include "hw/timer/hpet.h"
 
+#define VMGENID_PAGE 4096
+#define VMGENID_OFFSET 40
 #define HEADER_SIZE 36
 #define CHECKSUM_AT 9
 #define FADT_SIZE 244
@@ -117,6 +120,26 @@ static void aml_name(AcpiTables *t, const char *name, uint64_t v)
     put_int(t, v, 8);
 }
 
+/* The generation's GUID has a page of its own in the blob, 40 bytes from its start; 0: there is none. */
+static uint32_t build_vmgenid(AcpiTables *t)
+{
+    uint8_t guid[16];
+    uint32_t start;
+
+    if (!vmgenid_get(guid)) {
+        return 0;
+    }
+    align_to(t, VMGENID_PAGE);
+    start = t->blob->len;
+    while (t->blob->len < start + VMGENID_OFFSET) {
+        put_int(t, 0, 1);
+    }
+    put(t, guid, sizeof(guid));
+    align_to(t, VMGENID_PAGE);
+    t->alignment = VMGENID_PAGE;
+    return start + VMGENID_OFFSET;
+}
+
 /* Port of the pvpanic device, 0: there is none, or the tables cannot say which. */
 static uint16_t pvpanic_port(void)
 {
@@ -159,7 +182,7 @@ static bool note_serial(Object *child, void *opaque)
     return true;
 }
 
-static uint32_t build_ssdt(AcpiTables *t, const PCMachineState *pc)
+static uint32_t build_ssdt(AcpiTables *t, const PCMachineState *pc, uint32_t genid)
 {
     uint32_t start = begin_table(t, "SSDT", 2);
     unsigned serials = serial_ports();
@@ -177,6 +200,10 @@ static uint32_t build_ssdt(AcpiTables *t, const PCMachineState *pc)
     aml_name(t, "PPAN", pvpanic_port());
     aml_name(t, "PHPT", pc->hpet);
     aml_name(t, "PDEV", port_devices());
+    aml_name(t, "VGIA", 0);
+    if (genid) {
+        add_pointer(t, t->blob->len - 8, 8, genid);
+    }
     end_table(t, start);
     return start;
 }
@@ -369,10 +396,11 @@ static uint32_t build_root(AcpiTables *t, const char *signature, unsigned size,
 AcpiTables *acpi_tables_build(const PCMachineState *pc)
 {
     AcpiTables *t = g_new0(AcpiTables, 1);
-    uint32_t list[6], facs, dsdt;
+    uint32_t list[6], facs, dsdt, genid;
     unsigned n = 0;
 
     t->board = pc->board;
+    t->alignment = 64;
     t->blob = g_byte_array_new();
     t->pointers = g_array_new(false, false, sizeof(AcpiPointer));
     t->checksums = g_array_new(false, false, sizeof(AcpiChecksum));
@@ -387,7 +415,8 @@ AcpiTables *acpi_tables_build(const PCMachineState *pc)
         list[n++] = build_hpet(t, pc);
     }
     list[n++] = build_waet(t);
-    list[n++] = build_ssdt(t, pc);
+    genid = build_vmgenid(t);
+    list[n++] = build_ssdt(t, pc, genid);
     g_assert(n <= G_N_ELEMENTS(list));
     t->rsdt = build_root(t, "RSDT", 4, list, n);
     t->xsdt = build_root(t, "XSDT", 8, list, n);

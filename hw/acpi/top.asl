@@ -20,4 +20,19 @@
             }
             Return (0)
         }
+
+        Device (VGEN)
+        {
+            Name (_HID, "QEMUVGID")
+            Name (_CID, "VM_Gen_Counter")
+            Name (_DDN, "VM_Gen_Counter")
+            Method (_STA, 0, NotSerialized) { Return (PRES (\VGIA)) }
+            Method (ADDR, 0, NotSerialized)
+            {
+                Local0 = Package (2) { 0, 0 }
+                Local0 [0] = \VGIA & 0xffffffff
+                Local0 [1] = \VGIA >> 32
+                Return (Local0)
+            }
+        }
     }

@@ -166,6 +166,18 @@ bool pc_isa_init(PCMachineState *pc, GError **errp)
 /* --- graphics card
  * ---------------------------------------------------------------------------------------- */
 
+/* ramfb's option ROM makes a text screen of it for firmware. */
+static bool add_ramfb_rom(PCMachineState *pc, GError **errp)
+{
+    g_autofree char *rom = NULL;
+
+    if (!object_resolve_path_type("", "ramfb", NULL)) {
+        return true;
+    }
+    rom = datadir_find("ramfb's option ROM", "vgabios-ramfb.bin", NULL);
+    return !rom || pc_add_option_rom(pc, rom, -1, errp);
+}
+
 bool pc_vga_init(PCMachineState *pc, GError **errp)
 {
     const char *vga = vm_config.vga;
@@ -294,7 +306,7 @@ static bool machine_complete(PCMachineState *pc, GError **errp)
         ok = plan_direct_start(pc, tables, errp);
     }
     acpi_tables_free(tables);
-    ok = ok && pc_smbios_init(pc, errp);
+    ok = ok && pc_smbios_init(pc, errp) && add_ramfb_rom(pc, errp);
     if (ok && pc->boot) {
         qemu_register_reset(direct_start, pc);
     }

@@ -154,6 +154,19 @@ bool fw_cfg_add_file(FWCfgState *s, const char *name, const void *data, size_t l
     return true;
 }
 
+bool fw_cfg_read_file(FWCfgState *s, const char *name, void *data, size_t len)
+{
+    QEMU_LOCK_GUARD(&s->lock);
+
+    for (unsigned n = 0; n < s->nfiles; n++) {
+        if (!strcmp(s->file[n].name, name) && s->file[n].len == len) {
+            memcpy(data, s->file[n].data, len);
+            return true;
+        }
+    }
+    return false;
+}
+
 bool fw_cfg_has_file(FWCfgState *s, const char *name)
 {
     QEMU_LOCK_GUARD(&s->lock);

@@ -24,7 +24,7 @@ typedef struct AcpiTables {
     GByteArray *blob;
     GArray *pointers;  /* AcpiPointer; the bytes there hold offsets into blob */
     GArray *checksums; /* AcpiChecksum */
-    uint32_t rsdt, xsdt;
+    uint32_t rsdt, xsdt, alignment; /* of the blob */
 } AcpiTables;
 
 struct PCMachineState;

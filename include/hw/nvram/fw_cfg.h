@@ -62,6 +62,9 @@ void fw_cfg_add_string(FWCfgState *s, uint16_t key, const char *text);
 bool fw_cfg_add_file(FWCfgState *s, const char *name, const void *data, size_t len, bool writable,
                      GError **errp);
 
+/* Copies a file of exactly len bytes as it is now, the guest's changes included; false: there is none. */
+bool fw_cfg_read_file(FWCfgState *s, const char *name, void *data, size_t len);
+
 bool fw_cfg_has_file(FWCfgState *s, const char *name);
 
 #endif
