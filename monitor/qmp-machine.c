@@ -257,6 +257,7 @@ static const struct {
     const char *option, *name;
     CommandLineParameterType type;
 } fixed_parameters[] = {
+    {"machine", "hpet", COMMAND_LINE_PARAMETER_TYPE_BOOLEAN},
     {"memory", "size", COMMAND_LINE_PARAMETER_TYPE_SIZE},
     {"memory", "slots", COMMAND_LINE_PARAMETER_TYPE_NUMBER},
     {"memory", "maxmem", COMMAND_LINE_PARAMETER_TYPE_SIZE},

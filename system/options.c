@@ -5,6 +5,11 @@
  */
 #include "system/vl.h"
 
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "monitor/fdset.h"
 #include "qapi/keyval.h"
 #include "qemu/trace.h"
 #include "system/datadir.h"
@@ -141,6 +146,87 @@ static bool opt_msg(const OptionDef *def, const char *arg, GError **errp)
     return ok;
 }
 
+/* mem-lock: nothing of this process is paged out, or nothing that was touched once (on-fault). */
+static bool opt_overcommit(const OptionDef *def, const char *arg, GError **errp)
+{
+    static const char *const known[] = {"mem-lock", "cpu-pm", NULL};
+    bool is_json = false, cpu_pm = false, lock = false, ok;
+    json_object *opts = keyval_parse(arg, NULL, &is_json, errp);
+    g_autofree char *mem_lock = opts ? opts_take_str(opts, "mem-lock") : NULL;
+    bool on_fault = mem_lock && strcmp(mem_lock, "on-fault") == 0;
+
+    if (!opts) {
+        return false;
+    }
+    ok = (on_fault || !mem_lock || parse_bool("mem-lock", mem_lock, &lock, errp)) &&
+         opts_take_bool(opts, "cpu-pm", false, &cpu_pm, errp) &&
+         opts_check_empty(opts, "-overcommit", known, errp);
+    json_object_put(opts);
+    if (ok && cpu_pm) {
+        error_setg(errp, "-overcommit cpu-pm=on: not built in; leave it out");
+        return false;
+    }
+    if (ok && (lock || on_fault) &&
+        mlockall(MCL_CURRENT | MCL_FUTURE | (on_fault ? MCL_ONFAULT : 0)) < 0) {
+        error_setg_errno(errp, errno,
+                         "-overcommit mem-lock=%s: memory cannot be locked; raise the limit "
+                         "RLIMIT_MEMLOCK, or leave it out",
+                         mem_lock);
+        return false;
+    }
+    return ok;
+}
+
+/* The descriptor was inherited; the set gets a copy, as one may be put into several. */
+static bool opt_add_fd(const OptionDef *def, const char *arg, GError **errp)
+{
+    static const char *const known[] = {"fd", "set", "opaque", NULL};
+    bool is_json = false, ok;
+    json_object *opts = keyval_parse(arg, NULL, &is_json, errp);
+    g_autofree char *opaque = opts ? opts_take_str(opts, "opaque") : NULL;
+    uint64_t fd = UINT64_MAX, set = UINT64_MAX;
+    int copy;
+
+    if (!opts) {
+        return false;
+    }
+    ok = opts_take_uint(opts, "fd", UINT64_MAX, INT_MAX, &fd, errp) &&
+         opts_take_uint(opts, "set", UINT64_MAX, INT64_MAX, &set, errp) &&
+         opts_check_empty(opts, "-add-fd", known, errp);
+    json_object_put(opts);
+    if (!ok) {
+        return false;
+    }
+    if (fd > INT_MAX || set > INT64_MAX) {
+        error_setg(errp, "-add-fd %s: fd= and set= are needed", arg);
+        return false;
+    }
+    if (fd <= STDERR_FILENO) {
+        error_setg(errp, "-add-fd %s: fd=%d is a standard stream; pass another descriptor", arg,
+                   (int)fd);
+        return false;
+    }
+    copy = fcntl((int)fd, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0) {
+        error_setg_errno(errp, errno, "-add-fd %s: descriptor %d cannot be had", arg, (int)fd);
+        return false;
+    }
+    if (fdset_add(copy, (int64_t)set, opaque, errp) < 0) {
+        close(copy);
+        return false;
+    }
+    return true;
+}
+
+static bool opt_no_hpet(const OptionDef *def, const char *arg, GError **errp)
+{
+    if (!vm_config.machine) {
+        vm_config.machine = json_object_new_object();
+    }
+    json_object_object_add(vm_config.machine, "hpet", json_object_new_string("off"));
+    return true;
+}
+
 static bool opt_drive(const OptionDef *def, const char *arg, GError **errp)
 {
     static const struct {
@@ -180,6 +266,8 @@ static const OptionDef option_table[] = {
      "accelerator: kvm[,ioregionfd=auto|kvm|module|user][,kernel-irqchip=on|split|off], qtest; may "
      "be repeated, "
      "the first that works is used"},
+    {"add-fd", "fd=N,set=N[,opaque=TEXT]", OPT_FN, 0, NULL, opt_add_fd,
+     "put an inherited descriptor into a set, which file names call /dev/fdset/N"},
     {"append", "TEXT", OPT_STR, F(append), NULL, NULL, "command line of the -kernel"},
     {"audio", "none", OPT_FN, 0, NULL, opt_none_only, "audio back end; only 'none' is built in"},
     {"audiodev", "none,id=ID", OPT_FN, 0, NULL, opt_none_only,
@@ -247,6 +335,7 @@ static const OptionDef option_table[] = {
     {"nic", "none|TYPE[,model=M][,mac=A][,PROP=VALUE...]", OPT_LIST, F(nics), NULL, NULL,
      "network back end and NIC in one (model virtio-net-pci); without -nic, -net and -device there "
      "is no NIC"},
+    {"no-hpet", NULL, OPT_FN, 0, NULL, opt_no_hpet, "old name: -machine hpet=off"},
     {"no-fd-bootchk", NULL, OPT_FLAG, F(no_fd_bootchk), NULL, NULL,
      "boot floppies without a signature, too"},
     {"no-reboot", NULL, OPT_FLAG, F(no_reboot), NULL, NULL, "exit instead of rebooting"},
@@ -263,6 +352,8 @@ static const OptionDef option_table[] = {
      "option ROM that firmware runs"},
     {"pflash", "FILE", OPT_FN, 0, NULL, opt_drive,
      "flash image: the first is code, the second variables"},
+    {"overcommit", "mem-lock=on|off|on-fault", OPT_FN, 0, NULL, opt_overcommit,
+     "keep the memory of guest and emulator from being paged out"},
     {"pidfile", "FILE", OPT_STR, F(pidfile), NULL, NULL, "file for the process id"},
     {"qmp", "CHARDEV", OPT_LIST, F(qmps), NULL, NULL, "QMP monitor on a character device"},
     {"qmp-pretty", "CHARDEV", OPT_LIST, F(qmps_pretty), NULL, NULL, "the same with indented JSON"},
@@ -289,7 +380,6 @@ static const OptionDef option_table[] = {
  * a typing error. */
 static const char *const foreign_options[] = {"acpitable",
                                               "action",
-                                              "add-fd",
                                               "alt-grab",
                                               "chroot",
                                               "compat",
@@ -314,11 +404,9 @@ static const char *const foreign_options[] = {"acpitable",
                                               "mem-prealloc",
                                               "mtdblock",
                                               "no-acpi",
-                                              "no-hpet",
                                               "numa",
                                               "object-add",
                                               "only-migratable",
-                                              "overcommit",
                                               "parallel",
                                               "perfmap",
                                               "plugin",

@@ -393,7 +393,7 @@ static void pc_machine_class_init(ObjectClass *klass, const void *data)
 
     mc->done = pc_machine_done;
     mc->default_ram_id = "pc.ram";
-    mc->default_cpu_type = X86_CPU_TYPE_NAME("max");
+    mc->default_cpu_type = X86_CPU_TYPE_NAME("qemu64");
     mc->max_cpus = 288;
     mc->smp_dies = true;
     mc->acpi = true;

@@ -95,6 +95,34 @@ static void test_two_claims(void)
     }
 }
 
+static void test_secrets_and_descriptors(void)
+{
+    g_autofree char *none = g_strdup_printf(BASE "-object secret,id=s,file=%s/none", dir);
+    QTestState *s;
+
+    refused(none, "'s'|none");
+    refused(BASE "-object secret,id=s", "'s'|data=|file=");
+    refused(BASE "-object secret,id=s,data=x,file=/dev/null", "'s'|data=|file=");
+    refused(BASE "-object secret,id=s,data=!,format=base64", "'s'|base64");
+    refused(BASE "-object secret,id=s,data=x,format=hex", "format|hex");
+    refused(BASE "-object secret,id=s,data=x,keyid=k", "'s'|keyid=");
+    refused(BASE "-object secret,id=s,file=/dev/zero", "'s'|larger");
+    refused(BASE "-add-fd fd=2,set=1", "-add-fd|fd=2");
+    refused(BASE "-add-fd fd=999,set=1", "-add-fd|999");
+    refused(BASE "-add-fd set=1", "-add-fd|fd=");
+    refused(BASE "-overcommit cpu-pm=on", "-overcommit|cpu-pm");
+    refused(BASE "-overcommit mem-lock=maybe", "mem-lock|maybe");
+    s = qtest_init("-machine q35 -nodefaults -no-hpet -overcommit mem-lock=off -object "
+                   "secret,id=s,data=c2VjcmV0,format=base64");
+    /* The value is not told. */
+    g_autofree char *value = qtest_hmp(s, "qom-get /objects/s data");
+    g_assert_null(strstr(value, "c2Vj"));
+    g_assert_null(strstr(value, "secret"));
+    /* No HPET: no capabilities. */
+    g_assert_cmphex(qtest_readl(s, 0xfed00000), ==, 0);
+    qtest_quit(s);
+}
+
 static void test_devices(void)
 {
     refused(BASE "-device nvem", "nvem|nvme");
@@ -314,6 +342,7 @@ int main(int argc, char **argv)
     g_test_add_func("/cmdline/values", test_values);
     g_test_add_func("/cmdline/devices", test_devices);
     g_test_add_func("/cmdline/two-claims", test_two_claims);
+    g_test_add_func("/cmdline/secrets-and-descriptors", test_secrets_and_descriptors);
     g_test_add_func("/cmdline/json", test_json);
     g_test_add_func("/cmdline/objects", test_objects);
     g_test_add_func("/cmdline/regions", test_regions);
