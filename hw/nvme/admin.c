@@ -2,6 +2,10 @@
 /* The admin command set (NVMe 1.4, section 5): queues, abort, and the way to the rest. At home. */
 #include "nvme.h"
 
+#include "firmware.h"
+#include "sanitize.h"
+#include "selftest.h"
+
 /* --- queues (5.3 to 5.6) --------------------------------------------------------------------- */
 
 static uint16_t create_cq(NvmeRequest *req)
@@ -124,13 +128,22 @@ static uint16_t start(NvmeRequest *req, bool *later)
     case NVME_ADM_ABORT:
         return abort_command(req);
     case NVME_ADM_SET_FEATURES:
-        return nvme_set_features(req);
+        return nvme_set_features(req, later);
     case NVME_ADM_GET_FEATURES:
         return nvme_get_features(req);
     case NVME_ADM_ASYNC_EVENT_REQUEST:
         *later = true;
         nvme_aer_request(req);
         return NVME_SUCCESS;
+    case NVME_ADM_FIRMWARE_DOWNLOAD:
+        return n->params.firmware ? nvme_firmware_download(req) : NVME_INVALID_OPCODE | NVME_DNR;
+    case NVME_ADM_FIRMWARE_COMMIT:
+        return n->params.firmware ? nvme_firmware_commit(req, later)
+                                  : NVME_INVALID_OPCODE | NVME_DNR;
+    case NVME_ADM_SELF_TEST:
+        return nvme_self_test(req);
+    case NVME_ADM_SANITIZE:
+        return nvme_sanitize(req);
     case NVME_ADM_FORMAT_NVM:
         return nvme_format_nvm(req, later);
     case NVME_ADM_NS_ATTACHMENT:
@@ -160,7 +173,11 @@ void nvme_admin_command(NvmeRequest *req)
         nvme_complete(req);
         return;
     }
-    status = start(req, &later);
+    status = nvme_sanitize_allows(req->cmd.opcode) ? NVME_SUCCESS
+                                                   : nvme_sanitize_refusal(req->sq->n->subsys);
+    if (!status) {
+        status = start(req, &later);
+    }
     if (!later) {
         req->status = status;
         nvme_complete(req);

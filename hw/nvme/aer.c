@@ -63,7 +63,7 @@ void nvme_aer_event(NvmeCtrl *n, uint8_t type, uint8_t info, uint8_t log_page)
 /* A host can cause these as fast as it can write: a bit for each kind, and nothing is allocated. */
 void nvme_aer_event_post(NvmeCtrl *n, uint8_t type, uint8_t info)
 {
-    __atomic_fetch_or(&n->event_bits, BIT(type * 8 + info), __ATOMIC_RELEASE);
+    __atomic_fetch_or(&n->event_bits, BIT_ULL(type * 8 + info), __ATOMIC_RELEASE);
     aio_bh_schedule(n->event_bh);
 }
 
@@ -79,18 +79,23 @@ void nvme_aer_posted(void *opaque)
         [NVME_AER_ERROR] = NVME_LOG_ERROR,
         [NVME_AER_SMART] = NVME_LOG_SMART,
         [NVME_AER_NOTICE] = NVME_LOG_CHANGED_NS,
+        [NVME_AER_IO_COMMAND] = NVME_LOG_RESERVATION,
     };
     NvmeCtrl *n = opaque;
-    uint32_t bits = __atomic_exchange_n(&n->event_bits, 0, __ATOMIC_ACQUIRE);
+    uint64_t bits = __atomic_exchange_n(&n->event_bits, 0, __ATOMIC_ACQUIRE);
 
     for (; bits; bits &= bits - 1) {
-        unsigned bit = (unsigned)__builtin_ctz(bits);
+        unsigned bit = (unsigned)__builtin_ctzll(bits);
+        uint8_t page = log_page[bit / 8];
 
         if (bit == NVME_AER_NOTICE * 8 + NVME_AER_NOTICE_NS_CHANGED &&
             !(n->feat_async_event & NVME_OAES_NS_CHANGED)) {
             continue; /* the host did not ask for these (5.21.1.11) */
         }
-        nvme_aer_event(n, bit / 8, bit % 8, log_page[bit / 8]);
+        if (bit == NVME_AER_IO_COMMAND * 8 + NVME_AER_SANITIZE_DONE) {
+            page = NVME_LOG_SANITIZE;
+        }
+        nvme_aer_event(n, bit / 8, bit % 8, page);
     }
 }
 
@@ -102,6 +107,10 @@ void nvme_aer_rearm(NvmeCtrl *n, uint8_t log_page)
         break;
     case NVME_LOG_SMART:
         n->aer_masked &= ~BIT(NVME_AER_SMART);
+        break;
+    case NVME_LOG_RESERVATION:
+    case NVME_LOG_SANITIZE:
+        n->aer_masked &= ~BIT(NVME_AER_IO_COMMAND);
         break;
     case NVME_LOG_CHANGED_NS:
         n->aer_masked &= ~BIT(NVME_AER_NOTICE);

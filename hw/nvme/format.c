@@ -5,6 +5,8 @@
  */
 #include "nvme.h"
 
+#include "selftest.h"
+
 /* What goes to the back end at a time. */
 #define STEP_BYTES (UINT64_C(256) * 1024 * 1024)
 
@@ -175,6 +177,7 @@ uint16_t nvme_format_nvm(NvmeRequest *req, bool *later)
         return NVME_INVALID_FIELD | NVME_DNR; /* nothing attached */
     }
     TRACE(nvme, format, "nsid 0x%x dw10 0x%x", nsid, req->cmd.cdw10);
+    nvme_self_test_stop(n, NVME_SELF_TEST_BY_FORMAT);
     for (unsigned i = 0; i < f->count; i++) {
         nvme_gate_change(f->list[i], NVME_GATE_FORMAT, 0);
         __atomic_store_n(&f->list[i]->percent_left, 100, __ATOMIC_RELAXED);

@@ -7,6 +7,7 @@
 #include "io.h"
 
 #include "ranges.h"
+#include "sanitize.h"
 
 enum { READS = 1, WRITES = 2, OTHER = 0 };
 
@@ -194,6 +195,13 @@ uint16_t nvme_gate_refusal(NvmeRequest *req, uint32_t gate)
     }
     if (gate & NVME_GATE_FORMAT) {
         return NVME_FORMAT_IN_PROGRESS;
+    }
+    if (gate & NVME_GATE_SANITIZE) {
+        uint16_t status = nvme_sanitize_refusal(req->ns->subsys);
+
+        if (status) {
+            return status;
+        }
     }
     if ((gate & NVME_GATE_NO_READ && class & READS) ||
         (gate & NVME_GATE_NO_WRITE && class & WRITES)) {

@@ -27,10 +27,12 @@ static void fill_namespace(NvmeNamespace *ns, NvmeIdNamespace *id)
     id->flbas = l->format | (l->extended ? BIT(4) : 0);
     id->dps = l->pi_type | (l->pi_type && l->pi_first ? BIT(3) : 0);
     id->nmic = ns->shared ? NVME_NMIC_SHARED : 0;
+    /* All types; a key is ignored only where 1.3 and later say so; persistent with a state file. */
+    id->rescap = 0x7e | BIT(7) | (ns->subsys->state ? 1 : 0);
     /* Write Zeroes may deallocate.  What deallocated blocks read is not said: that depends on the
      * image. */
     id->dlfeat = 1 << 3;
-    id->nsattr = blk_is_read_only(ns->blk);
+    id->nsattr = blk_is_read_only(ns->blk) || ns->write_protect;
     id->npwg = id->npwa = id->npdg = id->npda = MIN(unit, 0x10000u) - 1;
     id->mssrl = ns->mssrl;
     id->mcl = ns->mcl;

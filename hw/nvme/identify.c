@@ -2,6 +2,8 @@
 /* Identify (NVMe 1.4, section 5.15). At home. */
 #include "nvme.h"
 
+#include "firmware.h"
+
 /* Fixed-width ASCII fields are padded with spaces (1.5). */
 static void pad(char *field, size_t size, const char *text)
 {
@@ -19,7 +21,7 @@ static uint16_t identify_controller(NvmeRequest *req)
     id->ssvid = pci_get_word(pci->config + PCI_SUBSYSTEM_VENDOR_ID);
     pad(id->sn, sizeof(id->sn), n->params.serial);
     pad(id->mn, sizeof(id->mn), "QEMU NVMe Ctrl");
-    pad(id->fr, sizeof(id->fr), QEMU_VERSION);
+    nvme_firmware_revision(n, id->fr);
     id->rab = 6;
     id->ieee[0] = 0x00;
     id->ieee[1] = 0x54;
@@ -30,11 +32,23 @@ static uint16_t identify_controller(NvmeRequest *req)
     id->ver = NVME_VERSION;
     id->oaes = NVME_OAES_NS_CHANGED;
     id->cntrltype = 1; /* I/O controller */
-    id->oacs = NVME_OACS_NS_MANAGEMENT | NVME_OACS_FORMAT | (n->params.dbbuf ? NVME_OACS_DBBUF : 0);
+    id->oacs = NVME_OACS_NS_MANAGEMENT | NVME_OACS_FORMAT | NVME_OACS_SELF_TEST |
+               (n->params.dbbuf ? NVME_OACS_DBBUF : 0);
     id->acl = NVME_ABORT_LIMIT - 1;
     id->aerl = n->params.aerl;
-    id->frmw = 1 << 1 | 1; /* one slot, read-only */
-    id->lpa = NVME_LPA_EFFECTS | NVME_LPA_EXTENDED;
+    if (n->params.firmware) {
+        id->frmw = 1 << 4 | NVME_FIRMWARE_SLOTS << 1 | 1; /* without reset, too; slot 1 is ours */
+        id->fwug = 1;                                     /* 4 KiB */
+        id->oacs |= NVME_OACS_FIRMWARE;
+    } else {
+        id->frmw = 1 << 1 | 1; /* one slot, read-only */
+    }
+    id->lpa = NVME_LPA_EFFECTS | NVME_LPA_EXTENDED | NVME_LPA_TELEMETRY | NVME_LPA_SUPPORTED;
+    id->ctratt = NVME_CTRATT_HOST_ID_EXTENDED;
+    id->sanicap = NVME_SANICAP_CRYPTO | NVME_SANICAP_BLOCK | NVME_SANICAP_OVERWRITE | 1u << 30;
+    id->edstt = 1; /* an extended self-test takes up to a minute */
+    id->dsto = 1;  /* one self-test at a time */
+    id->nwpc = 1;
     id->elpe = NVME_ERROR_LOG_ENTRIES - 1;
     id->npss = 0;
     id->wctemp = NVME_TEMPERATURE_WARNING;
@@ -45,7 +59,7 @@ static uint16_t identify_controller(NvmeRequest *req)
     id->nn = NVME_MAX_NAMESPACES;
     id->oncs = NVME_ONCS_COMPARE | NVME_ONCS_DSM | NVME_ONCS_WRITE_ZEROES | NVME_ONCS_FEATURES |
                NVME_ONCS_TIMESTAMP | NVME_ONCS_VERIFY | NVME_ONCS_WRITE_UNCORRECTABLE |
-               NVME_ONCS_COPY;
+               NVME_ONCS_COPY | NVME_ONCS_RESERVATIONS;
     id->fuses = 1;    /* compare and write */
     id->fna = 1 << 2; /* formats one namespace or all; cryptographic erase is there */
     id->ocfs = 3;

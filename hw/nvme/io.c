@@ -6,6 +6,8 @@
  */
 #include "io.h"
 
+#include "reservation.h"
+
 static uint16_t status_of(NvmeRequest *req, int ret)
 {
     switch (ret) {
@@ -186,6 +188,11 @@ uint16_t nvme_io_start(NvmeRequest *req)
         return nvme_io_copy(req);
     case NVME_IO_WRITE_UNCORRECTABLE:
         return nvme_io_write_uncorrectable(req);
+    case NVME_IO_RESERVATION_REGISTER:
+    case NVME_IO_RESERVATION_REPORT:
+    case NVME_IO_RESERVATION_ACQUIRE:
+    case NVME_IO_RESERVATION_RELEASE:
+        return nvme_resv_command(req);
     default:
         return NVME_INVALID_OPCODE | NVME_DNR;
     }

@@ -5,6 +5,8 @@
  */
 #include "nvme.h"
 
+#include "reservation.h"
+
 #include "system/vl.h"
 
 /* --- formats --------------------------------------------------------------------------------- */
@@ -212,6 +214,8 @@ NvmeNamespace *nvme_ns_new(const NvmeNsParams *p, const char *serial, GError **e
 
 void nvme_ns_free(NvmeNamespace *ns)
 {
+    nvme_resv_free(ns);
+    g_free(ns->lba_ranges);
     g_free(ns->uncorrectable);
     g_free(ns->deallocated);
     qemu_mutex_destroy(&ns->lock);
@@ -229,7 +233,8 @@ void nvme_gate_change_locked(NvmeNamespace *ns, uint32_t set, uint32_t clear)
         NvmeCtrl *n = s->ctrls[i];
 
         if (n && n->slots[ns->nsid].ns == ns) {
-            __atomic_store_n(&n->slots[ns->nsid].gate, ns->gate, __ATOMIC_RELEASE);
+            __atomic_store_n(&n->slots[ns->nsid].gate, ns->gate | nvme_resv_gate(ns, n),
+                             __ATOMIC_RELEASE);
         }
     }
 }
@@ -309,6 +314,7 @@ bool nvme_ns_plug(NvmeNamespace *ns, NvmeSubsystem *s, NvmeCtrl *owner, bool det
     ns->shared = ns->shared && s->user;
     qemu_mutex_lock(&s->lock);
     nvme_ns_restore_format(ns);
+    nvme_resv_restore(ns);
     qemu_mutex_unlock(&s->lock);
     if (!detached) {
         QEMU_LOCK_GUARD(&s->lock);

@@ -97,7 +97,10 @@ struct NvmeNamespace {
     QemuMutex lock;       /* taken before the subsystem's: what follows */
     struct NvmeRanges *uncorrectable, *deallocated; /* NULL: none */
     struct NvmePair *pairs;                         /* fused.c */
-    struct NvmeReservation *resv;                   /* reservation.c */
+    void *lba_ranges; /* features-ns.c; subsystem's lock, as the next three */
+    unsigned lba_ranges_count;
+    uint8_t write_protect;
+    struct NvmeReservation *resv; /* reservation.c */
 };
 
 struct NvmeSubsystem {

@@ -71,6 +71,7 @@ typedef struct NvmeNsSlot {
     NvmeNamespace *ns; /* atomic; written with the subsystem's lock. NULL: not attached */
     uint32_t gate;     /* atomic; NVME_GATE_*: why a command must not take the short path */
     bool dulbe;        /* atomic: reads of deallocated blocks fail */
+    uint8_t resv_mask; /* reservation events that the host does not want; subsystem lock */
 } NvmeNsSlot;
 
 /* What a queue's thread sees of guest memory: below and from 4 GiB on, which are different pieces
@@ -134,7 +135,7 @@ typedef struct NvmeDoorbell {
 } NvmeDoorbell;
 
 typedef struct NvmeParams {
-    char *serial, *state;
+    char *serial, *state, *firmware;
     uint32_t num_queues, max_ioqpairs;
     uint16_t msix_qsize;
     uint32_t cmb_size_mb;
@@ -192,13 +193,25 @@ struct NvmeCtrl {
     } aer_queue[64];
     unsigned aer_queued;
     uint8_t aer_masked;  /* bit per event type, until its log page is read */
-    uint32_t event_bits; /* atomic: events from other contexts, bit type * 8 + info */
+    uint64_t event_bits; /* atomic: events from other contexts, bit type * 8 + info */
     AioBH *event_bh;     /* takes them home */
 
     /* Features, at home. */
     uint32_t feat_arbitration, feat_power, feat_error_recovery, feat_async_event, feat_coalescing,
         feat_atomicity;
-    uint32_t feat_keep_alive;
+    uint32_t feat_keep_alive, feat_progress;
+    uint8_t host_behavior[512];
+    uint8_t host_id[16]; /* this and what follows: the subsystem's lock */
+    bool host_id_extended;
+    struct {
+        uint32_t nsid;
+        uint8_t type;
+    } resv_log[32];
+    unsigned resv_logs;
+    uint64_t resv_log_count;
+    struct NvmeFirmware *firmware;  /* home */
+    struct NvmeSelfTest *self_test; /* home */
+    uint8_t telemetry[1024];        /* home */
     uint16_t temp_over, temp_under;
     uint32_t *feat_vector; /* per vector: coalescing disable */
     uint64_t timestamp_base;
@@ -311,7 +324,7 @@ void nvme_state_save(NvmeCtrl *n, void (*done)(void *opaque, bool ok), void *opa
 void nvme_state_save_and_complete(NvmeRequest *req);
 uint16_t nvme_get_log_page(NvmeRequest *req);
 uint16_t nvme_get_features(NvmeRequest *req);
-uint16_t nvme_set_features(NvmeRequest *req);
+uint16_t nvme_set_features(NvmeRequest *req, bool *later);
 void nvme_features_reset(NvmeCtrl *n);
 void nvme_log_error(NvmeRequest *req);
 

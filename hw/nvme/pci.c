@@ -3,7 +3,9 @@
  * The "nvme" device: PCI function, properties, life.  Realize, reset and unplug run in the main
  * loop, which may wait for the device's home.
  */
+#include "firmware.h"
 #include "nvme.h"
+#include "selftest.h"
 #include "state.h"
 
 #include "hw/boards.h"
@@ -328,10 +330,12 @@ static void free_timer_at_home(void *opaque)
     NvmeCtrl *n = opaque;
 
     g_clear_pointer(&n->keep_alive_timer, aio_timer_free);
+    nvme_self_test_free(n);
 }
 
 static void free_state(NvmeCtrl *n)
 {
+    nvme_firmware_free(n);
     g_clear_pointer(&n->sq, g_free);
     g_clear_pointer(&n->cq, g_free);
     g_clear_pointer(&n->feat_vector, g_free);
@@ -376,6 +380,9 @@ static bool realize_parts(NvmeCtrl *n, GError **errp)
     n->start_ns = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
     n->keep_alive_timer = aio_timer_new(n->home, QEMU_CLOCK_VIRTUAL, keep_alive_expired, n);
     n->event_bh = aio_bh_new(n->home, nvme_aer_posted, n);
+    if (!nvme_firmware_init(n, errp)) {
+        return false;
+    }
     nvme_features_reset(n);
     pci_set_byte(pci->config + PCI_CLASS_PROG, 2); /* NVM Express I/O controller */
     pci_set_byte(pci->config + PCI_INTERRUPT_PIN, 1);
@@ -421,7 +428,7 @@ static void nvme_exit(PCIDevice *pci)
     nvme_stop(n);
     g_clear_pointer(&n->drive_ns, nvme_ns_unplug);
     nvme_subsys_del_ctrl(n);
-    while (__atomic_load_n(&n->questions, __ATOMIC_ACQUIRE)) {
+    while (__atomic_load_n(&n->questions, __ATOMIC_ACQUIRE) || nvme_self_test_reading(n)) {
         aio_poll(aio_get_main(), false);
         g_usleep(50);
     }
@@ -497,6 +504,8 @@ static const ObjectProperty nvme_props[] = {
     DEFINE_PROP_DRIVE("drive", NvmeCtrl, ns_params.conf.blk),
     DEFINE_PROP_STRING("serial", NvmeCtrl, params.serial,
                        "serial number, up to 20 characters (required)"),
+    DEFINE_PROP_STRING("firmware", NvmeCtrl, params.firmware,
+                       "committed firmware images become the files FIRMWARE.2 and FIRMWARE.3"),
     DEFINE_PROP_STRING("state", NvmeCtrl, params.state,
                        "file that keeps formats, saved features, reservations ... over restarts"),
     DEFINE_PROP_LINK("subsys", NvmeCtrl, subsys_dev, TYPE_NVME_SUBSYS,

@@ -2,6 +2,9 @@
 /* Controller registers (NVMe 1.4, section 3.1): enable, reset, shutdown, interrupt mask. */
 #include "nvme.h"
 
+#include "firmware.h"
+#include "selftest.h"
+
 /* Reads that the vCPU thread answers itself: every register is one atomic load. */
 static uint64_t register_value(NvmeCtrl *n, hwaddr reg)
 {
@@ -127,6 +130,8 @@ void nvme_reset_finished(NvmeCtrl *n)
 {
     __atomic_store_n(&n->resetting, false, __ATOMIC_RELAXED);
     nvme_features_reset(n);
+    nvme_firmware_reset(n);
+    nvme_self_test_stop(n, NVME_SELF_TEST_BY_RESET);
     __atomic_fetch_and(&n->csts, ~(NVME_CSTS_RDY | NVME_CSTS_CFS | NVME_CSTS_SHST_MASK),
                        __ATOMIC_RELEASE);
     TRACE(nvme, controller_reset_done, "%s", "queues are gone");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Subsystems: the controllers and namespaces that belong together, and the "nvme-subsys" device. */
 #include "nvme.h"
+#include "sanitize.h"
 #include "state.h"
 
 #include "hw/qdev-core.h"
@@ -19,6 +20,7 @@ void nvme_subsys_unref(NvmeSubsystem *s)
 {
     assert_main_loop();
     if (s && --s->refs == 0) {
+        nvme_sanitize_free(s);
         nvme_state_close(s);
         qemu_mutex_destroy(&s->lock);
         g_free(s->nqn);
