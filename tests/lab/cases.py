@@ -24,6 +24,7 @@ sys.dont_write_bytecode = True
 import images  # noqa: E402
 from block_errors import Skip, errors_stop  # noqa: E402
 from clocks import legacy_irqchips  # noqa: E402
+from net_cases import net_tap, net_user  # noqa: E402
 from vm import Vm, VmError  # noqa: E402
 
 
@@ -48,8 +49,8 @@ class Lab:
 
     def machine(self, job, arguments=(), cpus=1, memory=256, kind='nvme'):
         append = f'{images.GUEST_APPEND} lab.job={job}'
-        if kind == 'virtio':
-            append += ' lab.disk=vda'
+        if kind != 'nvme':
+            append += ' lab.disk=' + {'virtio': 'vda', 'none': 'none'}[kind]
         if arguments:
             append += ' lab.args=' + ','.join(str(argument) for argument in arguments)
         accel = f'kvm,ioregionfd={self.engine}' if self.engine else 'kvm'
@@ -318,10 +319,10 @@ def engine_kvm(lab, folder):
                   [post_write, reset_under_load] + [stop_and_cont, four_queues] * lab.soak)
 
 
-# These load kernel modules: level 1 only. engine_kvm leaves no KVM behind: it is the last one.
-LEVEL1_CASES = [engine_module, engine_kvm]
+# These make a network interface or load kernel modules: level 1 only. engine_kvm leaves no KVM behind: it is the last one.
+LEVEL1_CASES = [net_tap, engine_module, engine_kvm]
 VIRTIO_CASES = [virtio_boot_and_mount, virtio_four_queues, virtio_reset_under_load]
-CASES = [boot_and_mount, four_queues, stop_and_cont, reset_under_load, metadata, legacy_irqchips, errors_stop] + VIRTIO_CASES + LEVEL1_CASES
+CASES = [boot_and_mount, four_queues, stop_and_cont, reset_under_load, metadata, legacy_irqchips, errors_stop] + VIRTIO_CASES + [net_user] + LEVEL1_CASES
 
 
 def main():
@@ -347,7 +348,7 @@ def main():
         folder.mkdir(parents=True, exist_ok=True)
         print(f'# {case.__name__} begins', flush=True)
         if case in LEVEL1_CASES and not options.load_module:
-            print(f'ok {number} - {case.__doc__} # SKIP kernel modules are loaded in level 1 only', flush=True)
+            print(f'ok {number} - {case.__doc__} # SKIP interfaces and kernel modules are made and loaded in level 1 only', flush=True)
             continue
         try:
             case(lab, folder)
