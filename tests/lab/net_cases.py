@@ -57,7 +57,7 @@ def digest_of(url, limit):
 
 def transfer(lab, vm, digest, guest, done):
     """The guest has fetched the blob; it is fetched from the guest; then the guest is told that this was all."""
-    found = vm.wait_text(r'GUEST sha256 (\w+)', lab.limit(600 if lab.soak else 60))
+    found = vm.wait_text(r'GUEST sha256 (\w{64})', lab.limit(600 if lab.soak else 60))
     if found[1] != digest:
         raise VmError(f'the guest received something else: {found[1]} instead of {digest}')
     vm.wait_text('GUEST serves', lab.limit(20))
