@@ -244,6 +244,9 @@ void resume_all_vcpus(void)
     for (unsigned i = 0; cpus && i < cpus->len; i++) {
         CPUState *cpu = g_ptr_array_index(cpus, i);
 
+        if (cpu->debug_held) {
+            continue;
+        }
         __atomic_store_n(&cpu->unwind, false, __ATOMIC_SEQ_CST);
         __atomic_store_n(&cpu->stop, false, __ATOMIC_SEQ_CST);
         if (!cpu_has_thread(cpu)) {

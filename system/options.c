@@ -253,6 +253,12 @@ static bool opt_drive(const OptionDef *def, const char *arg, GError **errp)
     return list_add(&vm_config.drives, d);
 }
 
+static bool opt_gdb_default(const OptionDef *def, const char *arg, GError **errp)
+{
+    vm_config.gdb = "tcp::1234";
+    return true;
+}
+
 static bool opt_datadir(const OptionDef *def, const char *arg, GError **errp)
 {
     datadir_add(arg);
@@ -303,6 +309,8 @@ static const OptionDef option_table[] = {
     {"fdb", "FILE", OPT_FN, 0, NULL, opt_drive, "floppy image, as drive B"},
     {"fw_cfg", "[name=]NAME,file=FILE|string=TEXT", OPT_LIST, F(fw_cfgs), NULL, NULL,
      "item of data for firmware; the name begins with opt/"},
+    {"gdb", "CHARDEV", OPT_STR, F(gdb), NULL, NULL,
+     "let a debugger connect: tcp::1234, unix:PATH,server=on,wait=off, stdio"},
     {"global", "DRIVER.PROP=VALUE", OPT_LIST, F(globals), NULL, NULL,
      "default of a device property"},
     {"h", NULL, OPT_FN, 0, NULL, NULL, "this text"},
@@ -363,6 +371,7 @@ static const OptionDef option_table[] = {
      "log of the qtest protocol ('none': no log)"},
     {"rtc", "[base=utc|localtime|DATE][,clock=host|vm]", OPT_KEYVAL, F(rtc), "base", NULL,
      "the guest's clock"},
+    {"s", NULL, OPT_FN, 0, NULL, opt_gdb_default, "short for -gdb tcp::1234"},
     {"S", NULL, OPT_FLAG, F(stopped), NULL, NULL, "do not start the guest; QMP 'cont' does"},
     {"serial", "CHARDEV", OPT_LIST, F(serials), NULL, NULL, "back end of the next serial port"},
     {"smbios", "type=N,FIELD=VALUE... | file=FILE", OPT_LIST, F(smbios), NULL, NULL,
@@ -394,7 +403,6 @@ static const char *const foreign_options[] = {"acpitable",
                                               "fsdev",
                                               "full-screen",
                                               "g",
-                                              "gdb",
                                               "icount",
                                               "incoming",
                                               "iscsi",
@@ -417,7 +425,6 @@ static const char *const foreign_options[] = {"acpitable",
                                               "rotate",
                                               "run-with",
                                               "runas",
-                                              "s",
                                               "sandbox",
                                               "sd",
                                               "semihosting",

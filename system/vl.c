@@ -16,6 +16,7 @@
 #include "qemu/aio.h"
 #include "qemu/log.h"
 #include "system/cpus.h"
+#include "system/gdbstub.h"
 #include "system/ioregionfd.h"
 #include "system/kvm.h"
 #include "system/qtest.h"
@@ -625,7 +626,7 @@ OptionsResult vm_create(GError **errp)
     }
     qdev_machine_creation_done();
     qemu_system_reset(SHUTDOWN_CAUSE_NONE);
-    if (!create_servers(errp)) {
+    if (!create_servers(errp) || (vm_config.gdb && !gdbserver_start(vm_config.gdb, errp))) {
         return OPTIONS_FAILED;
     }
     if (!vm_config.stopped && !vm_start(errp)) {

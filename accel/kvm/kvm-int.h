@@ -8,6 +8,7 @@
 
 #include "hw/i386/cpu.h"
 #include "system/accel.h"
+#include "system/gdbstub.h"
 #include "system/kvm.h"
 
 #include <linux/kvm.h>
@@ -48,6 +49,7 @@ typedef struct KVMVcpu {
     bool access_pending; /* the kernel waits for a home's answer; the next KVM_RUN goes on with that
                           */
     bool tsc_deadline_armed;
+    DebugSetup debug; /* what a debugger wants it to stop at */
     KVMLapic *lapic; /* kernel-irqchip=off; else NULL */
 } KVMVcpu;
 
@@ -153,5 +155,15 @@ void kvm_finish_io(KVMVcpu *v);
 
 /* A KVM exit reason's name without its prefix, "MMIO". Any thread; a constant string. */
 const char *kvm_exit_name(uint32_t reason);
+
+/* --- debug.c: vCPU's thread, guest outside */
+bool kvm_debug_get_regs(CPUState *cpu, X86DebugRegs *regs);
+bool kvm_debug_set_regs(CPUState *cpu, const X86DebugRegs *regs);
+bool kvm_debug_translate(CPUState *cpu, uint64_t linear, uint64_t *physical);
+void kvm_debug_setup(CPUState *cpu, const DebugSetup *setup);
+/* KVM_EXIT_DEBUG: true if the debugger is to have it, else the guest gets its exception. */
+bool kvm_debug_exit(KVMVcpu *v);
+/* KVM could not emulate an instruction: true if it was a breakpoint of the debugger's. */
+bool kvm_debug_unemulated(KVMVcpu *v);
 
 #endif

@@ -113,6 +113,14 @@ static ExitAction unexpected_exit(KVMVcpu *v)
     return fatal_exit(v, why);
 }
 
+/* Not one instruction more: this vCPU parks by itself, the others when the VM stops. */
+static void stop_for_debugger(KVMVcpu *v)
+{
+    __atomic_store_n(&v->cpu->stop, true, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&v->cpu->exit_request, true, __ATOMIC_SEQ_CST);
+    qemu_system_vmstop_request(RUN_STATE_DEBUG);
+}
+
 static ExitAction internal_error(KVMVcpu *v)
 {
     static const char *const names[] = {
@@ -123,6 +131,11 @@ static ExitAction internal_error(KVMVcpu *v)
         "unexpected exit reason",
     };
     uint32_t sub = v->run->internal.suberror;
+
+    if (sub == KVM_INTERNAL_ERROR_EMULATION && kvm_debug_unemulated(v)) {
+        stop_for_debugger(v);
+        return EXIT_RESUME;
+    }
     g_autoptr(GString) why = g_string_new(NULL);
 
     g_string_printf(why, "internal error %u: %s", sub, names[sub < G_N_ELEMENTS(names) ? sub : 0]);
@@ -165,9 +178,9 @@ static ExitAction memory_io(KVMVcpu *v)
 {
     struct kvm_run *run = v->run;
 
-    if (v->lapic && kvm_lapic_mmio(v, run->mmio.phys_addr, run->mmio.data,
-                                   MIN(run->mmio.len, sizeof(run->mmio.data)),
-                                   run->mmio.is_write)) {
+    if (v->lapic &&
+        kvm_lapic_mmio(v, run->mmio.phys_addr, run->mmio.data,
+                       MIN(run->mmio.len, sizeof(run->mmio.data)), run->mmio.is_write)) {
         return EXIT_COMPLETE_IO;
     }
     address_space_rw(&address_space_memory, run->mmio.phys_addr, MEMTXATTRS_UNSPECIFIED,
@@ -197,8 +210,8 @@ static ExitAction refused_msr(KVMVcpu *v)
 {
     uint64_t data = v->run->msr.data;
 
-    if (v->lapic && kvm_lapic_msr(v, v->run->msr.index, &data,
-                                  v->run->exit_reason == KVM_EXIT_X86_WRMSR)) {
+    if (v->lapic &&
+        kvm_lapic_msr(v, v->run->msr.index, &data, v->run->exit_reason == KVM_EXIT_X86_WRMSR)) {
         v->run->msr.data = data;
         v->run->msr.error = 0;
         return EXIT_COMPLETE_IO;
@@ -269,7 +282,9 @@ static ExitAction rare_exit(KVMVcpu *v)
         run->hypercall.ret = (uint64_t)-1000; /* KVM_ENOSYS */
         return EXIT_COMPLETE_IO;
     case KVM_EXIT_DEBUG:
-        qemu_system_vmstop_request(RUN_STATE_DEBUG);
+        if (kvm_debug_exit(v)) {
+            stop_for_debugger(v);
+        }
         return EXIT_RESUME;
     case KVM_EXIT_NOTIFY:
         if (run->notify.flags & KVM_NOTIFY_CONTEXT_INVALID) {
@@ -602,6 +617,10 @@ static const AccelCPUOps kvm_cpu_ops = {
     .reset = kvm_vcpu_reset,
     .dump_regs = dump_regs,
     .nmi = inject_nmi,
+    .debug_get_regs = kvm_debug_get_regs,
+    .debug_set_regs = kvm_debug_set_regs,
+    .debug_translate = kvm_debug_translate,
+    .debug_setup = kvm_debug_setup,
 };
 
 void kvm_cpus_init(void)

@@ -10,6 +10,9 @@
 
 #define TYPE_CPU "cpu"
 
+struct X86DebugRegs;
+struct DebugSetup;
+
 typedef struct CPUTopoIds {
     unsigned socket_id, die_id, core_id, thread_id;
 } CPUTopoIds;
@@ -35,6 +38,8 @@ typedef struct CPUState {
     struct CPUWork *work;
     uint64_t exits[40];          /* by KVM exit reason; written by the vCPU thread, read relaxed */
     struct IoRegionWaiter *waiter; /* this vCPU's answered command (ioregionfd.c) */
+    bool debug_held;             /* main loop: a debugger keeps it parked while others run */
+    bool debug_step;             /* a debugger steps it; changed while it is parked */
     void *accel;                 /* the accelerator's state of this vCPU */
 } CPUState;
 #define CPU(obj) ((CPUState *)(obj))
@@ -83,6 +88,11 @@ typedef struct AccelCPUOps {
     void (*reset)(CPUState *cpu);          /* vCPU parked, main loop */
     void (*dump_regs)(CPUState *cpu, GString *out);
     void (*nmi)(CPUState *cpu);            /* pulses the local APIC's LINT1; main loop */
+    /* For a debugger; in the vCPU's thread (cpu_run_on()); NULL: there is nothing to debug. */
+    bool (*debug_get_regs)(CPUState *cpu, struct X86DebugRegs *regs);
+    bool (*debug_set_regs)(CPUState *cpu, const struct X86DebugRegs *regs);
+    bool (*debug_translate)(CPUState *cpu, uint64_t linear, uint64_t *physical);
+    void (*debug_setup)(CPUState *cpu, const struct DebugSetup *setup);
 } AccelCPUOps;
 void cpus_register_accel(const AccelCPUOps *ops);
 const AccelCPUOps *cpus_get_accel(void);

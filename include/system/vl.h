@@ -25,7 +25,7 @@ typedef struct VmConfig {
     GPtrArray *blockdevs, *devices, *objects, *chardevs, *mons,
         *globals;                                       /* char *, as given */
     GPtrArray *serials, *qmps, *qmps_pretty, *monitors; /* char *, as given */
-    const char *qtest, *qtest_log;
+    const char *qtest, *qtest_log, *gdb;
     const char *pidfile, *logfile, *log_items;
     const char *name, *uuid;
     json_object *rtc, *boot;
