@@ -187,6 +187,11 @@ static NetPort *hub_open(const char *id, json_object *opts, GError **errp)
             error_setg(errp, "hubport: netdev '%s' not found", netdev);
             return NULL;
         }
+        if (be->info->type == NET_CLIENT_DRIVER_HUBPORT) {
+            error_setg(errp, "hubport: netdev=%s is a hub port itself: hubs cannot be joined",
+                       netdev);
+            return NULL;
+        }
         if (be->peer) {
             error_setg(errp, "hubport: netdev '%s' is in use already, by '%s'", netdev,
                        be->peer->id);

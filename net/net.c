@@ -142,6 +142,16 @@ bool net_send(NetQueue *q, const struct iovec *iov, unsigned niov)
     return false;
 }
 
+static void resume(NetQueue *q)
+{
+    if (q->paused) {
+        q->paused = false;
+        if (q->port->info->resume) {
+            q->port->info->resume(q);
+        }
+    }
+}
+
 void net_ready(NetQueue *receiver)
 {
     NetQueue *q = receiver->peer;
@@ -159,11 +169,8 @@ void net_ready(NetQueue *receiver)
         backlog_pop(q);
     }
     q->flushing = false;
-    if (q->paused && !q->backlog) {
-        q->paused = false;
-        if (q->port->info->resume) {
-            q->port->info->resume(q);
-        }
+    if (!q->backlog) {
+        resume(q);
     }
 }
 
@@ -300,6 +307,16 @@ static void wire_in_ctx(void *opaque)
     attach_in_ctx(be);
 }
 
+/* A queue of the back end that the NIC has no use for. */
+static void spare_in_ctx(void *opaque)
+{
+    NetQueue *q = opaque;
+
+    if (q->port->info->enable_queue) {
+        q->port->info->enable_queue(q, false);
+    }
+}
+
 bool net_connect(NetPort *nic, NetPort *be, AioContext *const *ctx, GError **errp)
 {
     unsigned n = MIN(nic->num_queues, be->num_queues);
@@ -326,6 +343,9 @@ bool net_connect(NetPort *nic, NetPort *be, AioContext *const *ctx, GError **err
     for (unsigned i = 0; i < n; i++) {
         aio_call(be->queues[i]->ctx, wire_in_ctx, be->queues[i]);
     }
+    for (unsigned i = n; i < be->num_queues; i++) {
+        aio_call(be->queues[i]->ctx, spare_in_ctx, be->queues[i]);
+    }
     return true;
 }
 
@@ -337,9 +357,11 @@ static void unwire_in_ctx(void *opaque)
     detach_in_ctx(peer);
     backlog_drop(q);
     backlog_drop(peer);
-    q->paused = peer->paused = false;
     q->vnet = peer->vnet = false;
     q->peer = peer->peer = NULL;
+    /* Nobody waits for a peer that is gone. */
+    resume(q);
+    resume(peer);
 }
 
 void net_disconnect(NetPort *p)

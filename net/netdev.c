@@ -129,11 +129,25 @@ static const NetBackend *find_backend(const char *type, GError **errp)
     return NULL;
 }
 
+/* Before anything is opened: no script runs for options that are refused. */
+static bool check_keys(const NetBackend *be, const char *type, json_object *opts, GError **errp)
+{
+    json_object_object_foreach(opts, key, value)
+    {
+        if (!g_strv_contains(be->known, key)) {
+            g_autoptr(json_object) unknown = json_object_new_object();
+
+            json_object_object_add(unknown, key, json_object_get(value));
+            return opts_check_empty(unknown, type, be->known, errp);
+        }
+    }
+    return true;
+}
+
 NetPort *net_add_opts(json_object *opts, GError **errp)
 {
     g_autofree char *type = opts_take_str(opts, "type"), *id = opts_take_str(opts, "id");
     const NetBackend *be = find_backend(type, errp);
-    NetPort *p;
 
     assert_main_loop();
     if (!be) {
@@ -143,12 +157,7 @@ NetPort *net_add_opts(json_object *opts, GError **errp)
         error_setg(errp, "%s: Parameter 'id' is missing", type);
         return NULL;
     }
-    p = be->open(id, opts, errp);
-    if (p && !opts_check_empty(opts, type, be->known, errp)) {
-        net_port_free(p);
-        return NULL;
-    }
-    return p;
+    return check_keys(be, type, opts, errp) ? be->open(id, opts, errp) : NULL;
 }
 
 bool net_add_text(const char *text, GError **errp)

@@ -29,7 +29,8 @@ typedef struct TapQueue {
     NetQueue parent;
     int fd;
     bool paused, full; /* the NIC has no room; the interface has none */
-    bool disabled;     /* atomic: the kernel gives this queue no packets */
+    bool disabled;     /* the kernel gives this queue no packets, and reports an error for it */
+    bool dead;         /* the interface is gone */
     uint8_t *buf;
 } TapQueue;
 
@@ -52,6 +53,13 @@ static void tap_readable(void *opaque)
     for (unsigned n = 0; n < READS_AT_ONCE; n++) {
         ssize_t got = RETRY_ON_EINTR(read(t->fd, t->buf, NET_PACKET_MAX + NET_VNET_HDR_LEN));
 
+        if (got < 0 && errno != EAGAIN) {
+            /* Its descriptor is ready for ever. */
+            warn_report("netdev '%s': the interface is gone: %s", t->parent.port->id,
+                        g_strerror(errno));
+            t->dead = true;
+            set_handlers(t);
+        }
         if (got <= (ssize_t)skip) {
             return;
         }
@@ -120,7 +128,7 @@ static void tap_resume(NetQueue *q)
 
 static void set_handlers(TapQueue *t)
 {
-    bool on = t->parent.attached;
+    bool on = t->parent.attached && !t->disabled && !t->dead;
 
     aio_set_fd_handler(t->parent.ctx, t->fd, on && !t->paused ? tap_readable : NULL,
                        on && t->full ? tap_writable : NULL, t);
@@ -163,11 +171,18 @@ static void tap_enable_queue(NetQueue *q, bool on)
     TapQueue *t = (TapQueue *)q;
     struct ifreq ifr = {.ifr_flags = on ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE};
 
-    if (q->port->num_queues > 1 && __atomic_exchange_n(&t->disabled, !on, __ATOMIC_ACQ_REL) == on &&
-        ioctl(t->fd, TUNSETQUEUE, &ifr) < 0) {
+    if (q->port->num_queues == 1 || t->disabled == !on) {
+        return;
+    }
+    /* A queue that is detached must not be watched. */
+    t->disabled = true;
+    set_handlers(t);
+    if (ioctl(t->fd, TUNSETQUEUE, &ifr) < 0) {
         warn_report_once("netdev '%s': queue %u cannot be %s: %s", q->port->id, q->index,
                          on ? "attached" : "detached", g_strerror(errno));
     }
+    t->disabled = !on;
+    set_handlers(t);
 }
 
 /* --- scripts, helper: main loop -------------------------------------------------------------- */

@@ -77,9 +77,9 @@ typedef struct NetPortInfo {
     char *(*describe)(NetPort *p); /* for info network: "net=10.0.2.0,restrict=off"; g_free */
     RxFilterInfo *(*query_rx_filter)(NetPort *p);
     void (*announce)(NetPort *p);
-    /* Wire's thread or main loop: what the peer takes undone (NET_OFFLOAD_*). */
+    /* In q->ctx: what the peer takes undone (NET_OFFLOAD_*). */
     void (*set_offload)(NetQueue *q, unsigned offloads);
-    /* Any thread: the queue gets packets, or not. */
+    /* In q->ctx: the queue gets packets, or not. */
     void (*enable_queue)(NetQueue *q, bool on);
 } NetPortInfo;
 

@@ -1144,7 +1144,23 @@ static void test_netdev_del(const void *opaque)
     for (unsigned k = 0; k < 8; k++) {
         wire_send_new(n, own_mac, 100, k);
     }
+    /* the socket is full, the transmit queue waits for it */
+    {
+        QVirtioBuf b = {n->tx, 12 + 20000, false};
+
+        qtest_memset(n->s, n->tx, 0, 12 + 20000);
+        for (unsigned k = 0; k < 200; k++) {
+            qvirtio_add(&n->v->q[TX], &b, 1, false);
+        }
+        qvirtio_kick(&n->v->q[TX]);
+        g_usleep(50000);
+    }
     qtest_qmp_ok(n->s, "{'execute': 'netdev_del', 'arguments': {'id': 'n0'}}");
+    for (unsigned k = 0; k < 200; k++) {
+        uint32_t used;
+
+        qvirtio_wait(&n->v->q[TX], &used);
+    }
     wait_status(n, 0);
     make_frame(f, broadcast, 60, 0);
     transmit(n, none, f, 60, 0);
