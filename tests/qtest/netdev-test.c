@@ -6,10 +6,16 @@
 #include "virtio.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/if_packet.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -820,6 +826,206 @@ static void test_user_hostfwd(void)
     stop(g);
 }
 
+/* --- tap ------------------------------------------------------------------------------------- */
+
+/* A raw socket on an interface, which it brings up. */
+static int packet_socket(const char *ifname)
+{
+    int fd = socket(AF_PACKET, SOCK_RAW, htons(0x88b5)), one = 1;
+    struct ifreq ifr = {0};
+    struct sockaddr_ll sll = {.sll_family = AF_PACKET, .sll_protocol = htons(0x88b5)};
+
+    g_strlcpy(ifr.ifr_name, ifname, IFNAMSIZ);
+    g_assert_cmpint(fd, >=, 0);
+    g_assert_cmpint(ioctl(fd, SIOCGIFINDEX, &ifr), ==, 0);
+    sll.sll_ifindex = ifr.ifr_ifindex;
+    g_assert_cmpint(ioctl(fd, SIOCGIFFLAGS, &ifr), ==, 0);
+    ifr.ifr_flags |= IFF_UP;
+    g_assert_cmpint(ioctl(fd, SIOCSIFFLAGS, &ifr), ==, 0);
+    g_assert_cmpint(bind(fd, (struct sockaddr *)&sll, sizeof(sll)), ==, 0);
+    setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one));
+    return fd;
+}
+
+/* Milliseconds of CPU time that the emulator has used. */
+static unsigned cpu_ms(Guest *g)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/stat", (int)qtest_pid(g->s)), *text = NULL;
+    unsigned long user, kernel;
+
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    g_assert_cmpint(sscanf(strrchr(text, ')') + 2,
+                           "%*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lu %lu", &user, &kernel),
+                    ==, 2);
+    return (unsigned)((user + kernel) * 1000 / (unsigned long)sysconf(_SC_CLK_TCK));
+}
+
+static uint8_t set_pairs(Guest *g, uint8_t pairs)
+{
+    uint64_t at = qtest_alloc(g->s, 4096, 4096);
+    uint8_t cmd[4] = {4, 0, pairs, 0};
+    QVirtioBuf b[2] = {{at, 4, false}, {at + 100, 1, true}};
+    uint32_t used;
+
+    qtest_memwrite(g->s, at, cmd, 4);
+    qtest_writeb(g->s, at + 100, 0xaa);
+    qvirtio_add(&g->v[0]->q[4], b, 2, false);
+    qvirtio_kick(&g->v[0]->q[4]);
+    qvirtio_wait(&g->v[0]->q[4], &used);
+    return qtest_readb(g->s, at + 100);
+}
+
+/* A frame in the guest comes out of the interface, and one from there comes in at some queue. */
+static void tap_traffic(Guest *g, int fd, unsigned pairs)
+{
+    uint8_t f[1000], got[RX_BUF];
+
+    for (unsigned i = 0; i < 20; i++) {
+        gint64 end = g_get_monotonic_time() + 10 * G_TIME_SPAN_SECOND;
+        unsigned len = 60 + 40 * i, q = i % pairs;
+        QVirtioBuf b = {g->tx[0], HDR + len, false};
+        bool came = false;
+        uint32_t used;
+
+        make_frame(f, len, i);
+        f[12] = 0x88;
+        f[13] = 0xb5;
+        qtest_memset(g->s, b.addr, 0, HDR);
+        qtest_bufwrite(g->s, b.addr + HDR, f, len);
+        qvirtio_add(&g->v[0]->q[2 * q + 1], &b, 1, false);
+        qvirtio_kick(&g->v[0]->q[2 * q + 1]);
+        qvirtio_wait(&g->v[0]->q[2 * q + 1], &used);
+        recv_all(fd, got, len);
+        g_assert_cmpmem(got, len, f, len);
+        g_assert_cmpint(send(fd, f, len, 0), ==, len);
+        while (!came) {
+            g_assert_cmpint(g_get_monotonic_time(), <, end);
+            for (unsigned r = 0; r < pairs; r++) {
+                QVirtQueue *rx = &g->v[0]->q[2 * r];
+
+                while (qvirtio_ready(rx)) {
+                    uint16_t id = qvirtio_wait(rx, &used);
+                    uint64_t at = g->rx_at[r][id];
+                    QVirtioBuf again = {at, RX_BUF, true};
+
+                    qtest_memread(g->s, at + HDR, got, used - HDR);
+                    came |= used == len + HDR && !memcmp(got, f, len);
+                    g->rx_at[r][qvirtio_add(rx, &again, 1, false)] = at;
+                    qvirtio_kick(rx);
+                }
+            }
+        }
+    }
+}
+
+static void test_tap(void)
+{
+    g_autofree char *name = g_strdup_printf("qt%d", (int)getpid() % 100000);
+    g_autofree char *args =
+        g_strdup_printf("-netdev tap,id=n0,ifname=%s,script=no,downscript=no,queues=2 -device "
+                        "virtio-net-pci,addr=4,netdev=n0,mq=on,iothread-vq-mapping.0.iothread=iot0,"
+                        "iothread-vq-mapping.1.iothread=iot1",
+                        name);
+    int tun = open("/dev/net/tun", O_RDWR), fd;
+    struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI};
+    bool may = tun >= 0 && ioctl(tun, TUNSETIFF, &ifr) == 0;
+    unsigned before;
+    Guest *g;
+
+    if (tun >= 0) {
+        close(tun);
+    }
+    if (!may) {
+        g_test_skip("no right to make a tap interface");
+        return;
+    }
+    g = boot(0, args);
+    fd = packet_socket(name);
+    g->v[0] = qvirtio_new(g->bus, 0, QPCI_DEVFN(4, 0), false);
+    for (unsigned round = 0; round < 2; round++) {
+        /* with what the kernel takes undone, and without */
+        qvirtio_start(g->v[0],
+                      (qvirtio_host_features(g->v[0]) &
+                       (round ? 0
+                              : QVIRTIO_F(0) | QVIRTIO_F(1) | QVIRTIO_F(2) | QVIRTIO_F(7) |
+                                    QVIRTIO_F(8) | QVIRTIO_F(11) | QVIRTIO_F(12))) |
+                          F_MRG | QVIRTIO_F(17) | QVIRTIO_F(22),
+                      5, 0, false);
+        g_assert_cmpuint(qvirtio_config(g->v[0], 8, 2), ==, 2);
+        for (unsigned r = 0; r < 2; r++) {
+            g->rx[r] = qtest_alloc(g->s, RX_COUNT * RX_BUF, 4096);
+            for (unsigned i = 0; i < RX_COUNT; i++) {
+                QVirtioBuf b = {g->rx[r] + i * RX_BUF, RX_BUF, true};
+
+                g->rx_at[r][qvirtio_add(&g->v[0]->q[2 * r], &b, 1, false)] = b.addr;
+            }
+            qvirtio_kick(&g->v[0]->q[2 * r]);
+        }
+        g->tx[0] = qtest_alloc(g->s, 0x20000, 4096);
+        tap_traffic(g, fd, 1);
+        /* the queue that the driver does not use costs nothing */
+        before = cpu_ms(g);
+        g_usleep(500000);
+        g_assert_cmpuint(cpu_ms(g) - before, <, 250);
+        g_assert_cmphex(set_pairs(g, 2), ==, 0);
+        tap_traffic(g, fd, 2);
+        g_assert_cmphex(set_pairs(g, 1), ==, 0);
+        tap_traffic(g, fd, 1);
+        g_assert_cmphex(set_pairs(g, 3), ==, 1);
+    }
+    close(fd);
+    stop(g);
+    g_assert_cmpuint(if_nametoindex(name), ==, 0);
+}
+
+/* A descriptor that somebody else opened, without headers; the interface goes away meanwhile. */
+static void test_tap_fd(void)
+{
+    g_autofree char *name = g_strdup_printf("qf%d", (int)getpid() % 100000), *args = NULL;
+    struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI};
+    int tun = open("/dev/net/tun", O_RDWR), fd;
+    uint8_t f[200], got[RX_BUF];
+    unsigned before;
+    Guest *g;
+
+    g_strlcpy(ifr.ifr_name, name, IFNAMSIZ);
+    if (tun < 0 || ioctl(tun, TUNSETIFF, &ifr) < 0) {
+        g_test_skip("no right to make a tap interface");
+        return;
+    }
+    args = g_strdup_printf("-netdev tap,id=n0,fd=%d -device "
+                           "virtio-net-pci,addr=4,netdev=n0,iothread=iot0",
+                           tun);
+    g = boot(1, args);
+    fd = packet_socket(name);
+    for (unsigned i = 0; i < 5; i++) {
+        make_frame(f, sizeof(f), i);
+        f[12] = 0x88;
+        f[13] = 0xb5;
+        guest_send(g, 0, f, sizeof(f));
+        recv_all(fd, got, sizeof(f));
+        g_assert_cmpmem(got, sizeof(f), f, sizeof(f));
+        g_assert_cmpint(send(fd, f, sizeof(f), 0), ==, sizeof(f));
+        do {
+            guest_recv(g, 0, got); /* the kernel has things to say on a new interface */
+        } while (memcmp(got, f, sizeof(f)));
+    }
+    /* gone: the thread does not go mad about it, and the guest's packets are swallowed */
+    {
+        g_autofree char *del =
+            g_strdup_printf("ip link del %s 2>&1 || busybox ip link del %s", name, name);
+
+        g_assert_cmpint(system(del), ==, 0);
+    }
+    guest_send(g, 0, f, sizeof(f));
+    before = cpu_ms(g);
+    g_usleep(500000);
+    g_assert_cmpuint(cpu_ms(g) - before, <, 250);
+    close(fd);
+    close(tun);
+    stop(g);
+}
+
 static void test_nic_options(void)
 {
     QTestState *s = qtest_init("-machine q35 -nodefaults -nic "
@@ -894,6 +1100,8 @@ int main(int argc, char **argv)
     g_test_add_func("/netdev/filter-dump", test_filter_dump);
     g_test_add_func("/netdev/user/dhcp", test_user_dhcp);
     g_test_add_func("/netdev/user/hostfwd", test_user_hostfwd);
+    g_test_add_func("/netdev/tap/queues", test_tap);
+    g_test_add_func("/netdev/tap/fd", test_tap_fd);
     g_test_add_func("/netdev/nic-options", test_nic_options);
     g_test_add_func("/netdev/qmp", test_qmp);
     status = g_test_run();
