@@ -14,7 +14,7 @@ SHELL := /bin/sh
 export PYTHONDONTWRITEBYTECODE := 1
 
 # The steps of a check, each with a target check-STEP.
-CHECKS := unit qtest guest lab kselftest asan tsan clang fuzz
+CHECKS := unit qtest guest libvirt lab kselftest asan tsan clang fuzz
 
 .PHONY: all packages install clean distclean help demo check bench soak $(addprefix check-,$(CHECKS))
 
@@ -58,6 +58,7 @@ help:
 	@echo '   check-unit   one module at a time'
 	@echo '   check-qtest  the emulator without a CPU, driven through its devices'"'"' registers'
 	@echo '   check-guest  tiny guests on the KVM of this machine'
+	@echo '   check-libvirt  a real libvirtd runs machines'
 	@echo '   check-lab    Linux guests on a real KVM'
 	@echo '   check-kselftest  the kernel modules of contrib/, in a machine of their own'
 	@echo '   check-asan   unit and qtest with the address and undefined behaviour sanitizers'

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs the steps of "make check" and adds their results up.
 
-Every step has a name (unit, qtest, guest, lab, kselftest, asan, tsan, clang, fuzz).  A step's tests speak TAP; each of their lines counts as
+Every step has a name (unit, qtest, guest, libvirt, lab, kselftest, asan, tsan, clang, fuzz).  A step's tests speak TAP; each of their lines counts as
 one test.  The last line printed is "N passed, N failed, N skipped", alone; every skip and every failure is
 listed with its reason before it.  The exit status is 0 when nothing failed.
 """
@@ -174,6 +174,9 @@ class Checker:
         if child.wait() != 0 and not tally.failed:
             tally.failed.append(f'{name}: the runner ended with {child.returncode} (see {log})')
         return tally
+
+    def libvirt(self):
+        return self.spoken('libvirt', [PYTHON, str(SOURCE / 'tests/libvirt/libvirt.py'), '--emulator', str(self.build / 'qemu-system-x86_64')])
 
     def lab(self):
         command = [PYTHON, str(SOURCE / 'tests/lab/lab.py'), '--build', str(self.build)]
