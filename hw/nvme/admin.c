@@ -58,8 +58,9 @@ static uint16_t create_sq(NvmeRequest *req)
     if (!(cmd->cdw11 & BIT(0)) || NVME_CC_IOSQES(n->cc) != 6) {
         return NVME_INVALID_FIELD | NVME_DNR;
     }
-    return nvme_sq_new(n, id, cmd->dptr.prp1, size, n->cq[cqid]) ? NVME_SUCCESS
-                                                                 : NVME_INTERNAL_ERROR;
+    return nvme_sq_new(n, id, cmd->dptr.prp1, size, n->cq[cqid], cmd->cdw11 >> 1 & 3)
+               ? NVME_SUCCESS
+               : NVME_INTERNAL_ERROR;
 }
 
 static uint16_t delete_sq(NvmeRequest *req)
@@ -89,20 +90,6 @@ static uint16_t delete_cq(NvmeRequest *req)
     return NVME_SUCCESS;
 }
 
-/* --- abort (5.1): what waits can be aborted; what the back end works on runs to its end ------ */
-
-static uint16_t abort_command(NvmeRequest *req)
-{
-    NvmeCtrl *n = req->sq->n;
-    uint16_t sqid = req->cmd.cdw10 & 0xffff, cid = req->cmd.cdw10 >> 16;
-
-    if (sqid >= n->num_db || !n->sq[sqid]) {
-        return NVME_INVALID_FIELD | NVME_DNR;
-    }
-    req->cqe.result = !(sqid == 0 && nvme_aer_abort(n, cid));
-    return NVME_SUCCESS;
-}
-
 /* --- dispatch -------------------------------------------------------------------------------- */
 
 static uint16_t start(NvmeRequest *req, bool *later)
@@ -126,7 +113,7 @@ static uint16_t start(NvmeRequest *req, bool *later)
     case NVME_ADM_IDENTIFY:
         return nvme_identify(req);
     case NVME_ADM_ABORT:
-        return abort_command(req);
+        return nvme_abort(req);
     case NVME_ADM_SET_FEATURES:
         return nvme_set_features(req, later);
     case NVME_ADM_GET_FEATURES:

@@ -101,6 +101,12 @@ struct NvmeSq {
     NvmeRequest *fused_first; /* a Compare whose Write has not been fetched */
     NvmeSq *starved_next;     /* in cq_post_bh()'s list */
     NvmeStats stats;
+    struct NvmeArbiter *arbiter; /* NULL: first come, first served */
+    NvmeSq *arb_next;
+    uint8_t priority; /* 0: urgent ... 3: low */
+    bool arb_listed;
+    uint16_t abort_cid[NVME_ABORT_LIMIT]; /* to end when they are fetched */
+    uint8_t aborts;
     bool processing;         /* nvme_sq_process() is on the stack */
     bool deleting;           /* takes no new commands; freed when inflight is 0 */
     AioBH *bh;               /* wakes ctx when the doorbell lives elsewhere */
@@ -121,6 +127,8 @@ struct NvmeCq {
     uint64_t base;
     NvmeRam ram;
     NvmeRequest *done, **done_tail; /* completed, not yet posted; in order */
+    unsigned pending;               /* entries that wait for an interrupt (coalescing) */
+    AioTimer *timer;                /* the longest they do */
     AioBH *bh;                      /* posts done requests, once an iteration */
     unsigned sqs;                   /* atomic: submission queues that complete here */
 };
@@ -176,9 +184,10 @@ struct NvmeCtrl {
     /* Queues by number, at home; admin is 0. */
     NvmeSq **sq;
     NvmeCq **cq;
-    bool gone;         /* atomic: unrealized; a late access finds nobody */
-    bool resetting;    /* atomic, written at home: CC.EN went to 0, commands are still in flight */
-    unsigned draining; /* queues that wait for their last command */
+    bool gone;      /* atomic: unrealized; a late access finds nobody */
+    bool resetting; /* atomic, written at home: CC.EN went to 0, commands are still in flight */
+    bool subsystem_reset;  /* home: the reset on its way is one of the subsystem */
+    unsigned draining;     /* queues that wait for their last command */
     uint64_t bounce_bytes; /* atomic: memory of commands that go step by step */
     unsigned questions;    /* atomic: quiesce.c's, on their way */
 
@@ -226,6 +235,8 @@ struct NvmeCtrl {
     uint32_t error_posts; /* atomic: entries on their way home */
     NvmeStats stats;      /* of queues that are gone; home */
     int64_t start_ns;
+    struct NvmeArbiter *arbiters; /* home; NULL: none */
+    unsigned num_arbiters;
     void *vmstate_handle;
     void *waiting; /* reset from the main loop waits for this (QemuEvent *) */
 };
@@ -234,10 +245,26 @@ struct NvmeCtrl {
 /* --- registers.c: at home -------------------------------------------------------------------- */
 extern const MemoryRegionOps nvme_register_ops;
 void nvme_registers_reset(NvmeCtrl *n);
+/* At home: the subsystem is reset, for which this controller counts in n->questions. */
+void nvme_subsystem_reset(void *opaque);
 /* All queues are gone after CC.EN went to 0. */
 void nvme_reset_finished(NvmeCtrl *n);
 /* Fatal error: CSTS.CFS. Any thread. */
 void nvme_fail(NvmeCtrl *n, const char *why);
+
+/* --- arbiter.c: queue context ---------------------------------------------------------------- */
+/* Home: one for each context of queue pairs, while CC.AMS says so. */
+void nvme_arbiters_init(NvmeCtrl *n);
+void nvme_arbiters_free(NvmeCtrl *n);
+/* The one of completion queue cqid's context; NULL: round robin without a limit. */
+struct NvmeArbiter *nvme_arbiter_of(NvmeCtrl *n, uint16_t cqid);
+void nvme_arbiter_add(NvmeSq *sq);
+void nvme_arbiter_remove(NvmeSq *sq);
+
+/* --- abort.c --------------------------------------------------------------------------------- */
+uint16_t nvme_abort(NvmeRequest *req); /* home */
+/* Queue context: a command that was to be aborted before it was fetched; true: it has ended. */
+bool nvme_abort_fetched(NvmeRequest *req);
 
 /* --- queue.c --------------------------------------------------------------------------------- */
 extern const MemoryRegionOps nvme_doorbell_ops;
@@ -247,7 +274,8 @@ AioContext *nvme_queue_ctx(NvmeCtrl *n, uint16_t qid);
 NvmeCq *nvme_cq_new(NvmeCtrl *n, uint16_t id, uint64_t base, uint32_t size, uint16_t vector,
                     bool irq);
 /* NULL: no memory for its requests. */
-NvmeSq *nvme_sq_new(NvmeCtrl *n, uint16_t id, uint64_t base, uint32_t size, NvmeCq *cq);
+NvmeSq *nvme_sq_new(NvmeCtrl *n, uint16_t id, uint64_t base, uint32_t size, NvmeCq *cq,
+                    unsigned priority);
 /* Home: starts the end of a queue.  req (an admin command, may be NULL) is completed when the last
  * command of the SQ has ended. */
 void nvme_sq_delete(NvmeSq *sq, NvmeRequest *req);
@@ -258,8 +286,18 @@ void nvme_delete_all_queues(NvmeCtrl *n);
 /* Queue context: a command has ended with req->status; posts its completion at the end of this
  * iteration. */
 void nvme_complete(NvmeRequest *req);
-/* Queue context: fetches and starts what the host submitted. */
-void nvme_sq_process(NvmeSq *sq);
+/* Queue context: fetches and starts what the host submitted, at most budget commands; how many. */
+uint32_t nvme_sq_fetch(NvmeSq *sq, uint32_t budget);
+static inline void nvme_sq_process(NvmeSq *sq)
+{
+    if (unlikely(sq->arbiter)) {
+        nvme_arbiter_add(sq);
+    } else {
+        nvme_sq_fetch(sq, UINT32_MAX);
+    }
+}
+/* Does the host have commands in the ring that were not fetched? */
+bool nvme_sq_waiting(NvmeSq *sq);
 /* Home: returns when each queue's context has looked at what was changed before. */
 void nvme_fence_queues(NvmeCtrl *n);
 /* Home: adds up all queues' counters. */

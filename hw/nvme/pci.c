@@ -231,6 +231,7 @@ static void registers_at_home(void *opaque)
     NvmeCtrl *n = opaque;
 
     n->waiting = NULL;
+    nvme_arbiters_free(n);
     nvme_registers_reset(n);
     nvme_features_reset(n);
 }
@@ -375,8 +376,9 @@ static bool realize_parts(NvmeCtrl *n, GError **errp)
     n->feat_vector = g_new0(uint32_t, n->params.msix_qsize);
     n->page_bits = 12;
     n->page_size = NVME_PAGE_SIZE_MIN;
-    n->cap = NVME_CAP_MQES(NVME_MAX_QUEUE_ENTRIES - 1) | NVME_CAP_CQR | NVME_CAP_TO(15) |
-             NVME_CAP_CSS_NVM | NVME_CAP_CSS_CSI | NVME_CAP_MPSMIN(0) | NVME_CAP_MPSMAX(4);
+    n->cap = NVME_CAP_MQES(NVME_MAX_QUEUE_ENTRIES - 1) | NVME_CAP_CQR | NVME_CAP_AMS_WRR |
+             NVME_CAP_NSSRS | NVME_CAP_TO(15) | NVME_CAP_CSS_NVM | NVME_CAP_CSS_CSI |
+             NVME_CAP_MPSMIN(0) | NVME_CAP_MPSMAX(4);
     n->start_ns = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
     n->keep_alive_timer = aio_timer_new(n->home, QEMU_CLOCK_VIRTUAL, keep_alive_expired, n);
     n->event_bh = aio_bh_new(n->home, nvme_aer_posted, n);

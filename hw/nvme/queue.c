@@ -77,6 +77,51 @@ static void cq_interrupt_done(NvmeCq *cq)
     }
 }
 
+/* --- interrupt coalescing (7.5.1.1.1) -------------------------------------------------------- */
+
+static void coalescing_over(void *opaque)
+{
+    NvmeCq *cq = opaque;
+
+    if (cq->pending) {
+        cq->pending = 0;
+        cq_interrupt(cq);
+    }
+}
+
+/* THR entries (0-based) or TIME (100 us), whichever comes first. */
+static void coalesce(NvmeCq *cq, unsigned posted, uint32_t config)
+{
+    cq->pending += posted;
+    if (cq->pending > (config & 0xff)) {
+        cq->pending = 0;
+        if (cq->timer) {
+            aio_timer_del(cq->timer);
+        }
+        cq_interrupt(cq);
+        return;
+    }
+    if (!cq->timer) {
+        cq->timer = aio_timer_new(cq->ctx, QEMU_CLOCK_VIRTUAL, coalescing_over, cq);
+    }
+    if (!aio_timer_pending(cq->timer)) {
+        aio_timer_mod(cq->timer, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) +
+                                     (int64_t)(config >> 8) * 100 * SCALE_US);
+    }
+}
+
+static void cq_raise(NvmeCq *cq, unsigned posted)
+{
+    uint32_t config = __atomic_load_n(&cq->n->feat_coalescing, __ATOMIC_RELAXED);
+
+    if (unlikely(config >> 8) && cq->id && cq->irq_enabled &&
+        !(__atomic_load_n(&cq->n->feat_vector[cq->vector], __ATOMIC_RELAXED) & BIT(16))) {
+        coalesce(cq, posted, config);
+    } else {
+        cq_interrupt(cq);
+    }
+}
+
 /* --- completions ----------------------------------------------------------------------------- */
 
 static void request_release(NvmeRequest *req)
@@ -178,7 +223,7 @@ static void cq_post_bh(void *opaque)
         }
     }
     if (posted) {
-        cq_interrupt(cq);
+        cq_raise(cq, posted);
         aio_batch_done(cq->ctx, posted);
     }
     for (NvmeSq *sq = starved; sq; sq = sq->starved_next) {
@@ -241,6 +286,9 @@ static void sq_start(NvmeSq *sq, NvmeRequest *req)
     if (unlikely(NVME_CMD_FUSE(req->cmd.flags) || sq->fused_first) && nvme_fused_fetched(req)) {
         return;
     }
+    if (unlikely(sq->aborts) && nvme_abort_fetched(req)) {
+        return;
+    }
     if (sq->id) {
         nvme_io_command(req);
     } else {
@@ -248,17 +296,22 @@ static void sq_start(NvmeSq *sq, NvmeRequest *req)
     }
 }
 
-void nvme_sq_process(NvmeSq *sq)
+bool nvme_sq_waiting(NvmeSq *sq)
 {
-    uint32_t tail;
+    return !sq->deleting && sq->head != sq_tail(sq, false);
+}
+
+uint32_t nvme_sq_fetch(NvmeSq *sq, uint32_t budget)
+{
+    uint32_t tail, count = 0;
 
     if (sq->processing || sq->deleting) {
-        return;
+        return 0;
     }
     sq->processing = true;
     sq->starved = false;
     tail = sq_tail(sq, false);
-    while (sq->free && !sq->deleting) {
+    while (sq->free && !sq->deleting && count < budget) {
         NvmeRequest *req = sq->free;
 
         if (sq->head == tail) {
@@ -274,12 +327,14 @@ void nvme_sq_process(NvmeSq *sq)
         sq->head = sq->head + 1 == sq->size ? 0 : sq->head + 1;
         sq->free = req->next;
         sq_start(sq, req);
+        count++;
     }
     if (unlikely(sq->fused_first)) {
         nvme_fused_missing(sq); /* both parts come together (4.10) */
     }
     sq->starved = !sq->free;
     sq->processing = false;
+    return count;
 }
 
 static void sq_process_bh(void *opaque)
@@ -453,7 +508,8 @@ static NvmeRequest *requests_new(NvmeCtrl *n, NvmeSq *sq)
     return reqs;
 }
 
-NvmeSq *nvme_sq_new(NvmeCtrl *n, uint16_t id, uint64_t base, uint32_t size, NvmeCq *cq)
+NvmeSq *nvme_sq_new(NvmeCtrl *n, uint16_t id, uint64_t base, uint32_t size, NvmeCq *cq,
+                    unsigned priority)
 {
     NvmeSq *sq = g_new0(NvmeSq, 1);
     QueueCall call = {.db = &n->db[id], .sq = sq};
@@ -465,6 +521,8 @@ NvmeSq *nvme_sq_new(NvmeCtrl *n, uint16_t id, uint64_t base, uint32_t size, Nvme
                    .size = size,
                    .base = base,
                    .notifier = {.fd = -1}};
+    sq->priority = priority;
+    sq->arbiter = id ? nvme_arbiter_of(n, cq->id) : NULL;
     sq->reqs = requests_new(n, sq);
     if (!sq->reqs) {
         g_free(sq);
@@ -488,6 +546,7 @@ static void cq_free_in_ctx(void *opaque)
     __atomic_store_n(&cq->head, cq->tail, __ATOMIC_RELAXED);
     cq_interrupt_done(cq);
     cq->n->db[cq->id].cq = NULL;
+    g_clear_pointer(&cq->timer, aio_timer_free);
     aio_bh_delete(cq->bh);
     nvme_ram_clear(&cq->ram);
 }
@@ -596,6 +655,7 @@ static void sq_stop_in_ctx(void *opaque)
     NvmeSq *sq = opaque;
 
     sq->deleting = true;
+    nvme_arbiter_remove(sq);
     if (__atomic_load_n(&sq->n->resetting, __ATOMIC_RELAXED) && sq->cq->done) {
         aio_bh_schedule(sq->cq->bh); /* a full completion queue must not hold them */
     }

@@ -89,7 +89,7 @@ static const char *enable_error(NvmeCtrl *n, uint32_t cc)
     if (NVME_CC_CSS(cc) != NVME_CC_CSS_NVM && NVME_CC_CSS(cc) != NVME_CC_CSS_ALL) {
         return "CC.CSS selects no command set of CAP.CSS";
     }
-    if (NVME_CC_AMS(cc) != 0) {
+    if (NVME_CC_AMS(cc) > 1) {
         return "CC.AMS selects an arbitration that CAP.AMS does not offer";
     }
     if (!n->asq || !n->acq || n->asq & (page - 1) || n->acq & (page - 1)) {
@@ -112,8 +112,11 @@ static void controller_enable(NvmeCtrl *n, uint32_t cc)
     }
     n->page_bits = 12 + NVME_CC_MPS(cc);
     n->page_size = 1u << n->page_bits;
+    if (NVME_CC_AMS(cc) == 1) {
+        nvme_arbiters_init(n);
+    }
     cq = nvme_cq_new(n, 0, n->acq, (n->aqa >> 16 & 0xfff) + 1, 0, true);
-    if (!nvme_sq_new(n, 0, n->asq, (n->aqa & 0xfff) + 1, cq)) {
+    if (!nvme_sq_new(n, 0, n->asq, (n->aqa & 0xfff) + 1, cq, 0)) {
         nvme_cq_delete(cq);
         nvme_fail(n, "no memory for the admin queue");
         return;
@@ -126,15 +129,32 @@ static void controller_enable(NvmeCtrl *n, uint32_t cc)
     __atomic_fetch_or(&n->csts, NVME_CSTS_RDY, __ATOMIC_RELEASE);
 }
 
+/* A subsystem reset (7.3.1) takes the registers along; the host sees by CSTS.NSSRO that it was one.
+ */
+static void subsystem_reset_done(NvmeCtrl *n)
+{
+    n->subsystem_reset = false;
+    nvme_registers_reset(n);
+    __atomic_fetch_or(&n->csts, NVME_CSTS_NSSRO, __ATOMIC_RELEASE);
+    nvme_update_pin(n);
+    __atomic_fetch_sub(&n->questions, 1, __ATOMIC_RELEASE);
+    object_unref(n);
+}
+
 void nvme_reset_finished(NvmeCtrl *n)
 {
     __atomic_store_n(&n->resetting, false, __ATOMIC_RELAXED);
+    nvme_arbiters_free(n);
     nvme_features_reset(n);
     nvme_firmware_reset(n);
     nvme_self_test_stop(n, NVME_SELF_TEST_BY_RESET);
     __atomic_fetch_and(&n->csts, ~(NVME_CSTS_RDY | NVME_CSTS_CFS | NVME_CSTS_SHST_MASK),
                        __ATOMIC_RELEASE);
     TRACE(nvme, controller_reset_done, "%s", "queues are gone");
+    if (n->subsystem_reset) {
+        subsystem_reset_done(n);
+        return;
+    }
     /* The host may have enabled it again without waiting for RDY to clear: what it asks for is done
      * now. */
     if (n->cc & NVME_CC_EN) {
@@ -149,6 +169,36 @@ static void controller_disable(NvmeCtrl *n)
     nvme_dbbuf_off(n);
     aio_timer_del(n->keep_alive_timer);
     nvme_delete_all_queues(n);
+}
+
+void nvme_subsystem_reset(void *opaque)
+{
+    NvmeCtrl *n = opaque;
+    uint32_t cc = n->cc;
+
+    if (n->subsystem_reset || __atomic_load_n(&n->gone, __ATOMIC_ACQUIRE)) {
+        __atomic_fetch_sub(&n->questions, 1, __ATOMIC_RELEASE); /* one is enough */
+        object_unref(n);
+        return;
+    }
+    TRACE(nvme, subsystem_reset, "controller %u", n->cntlid);
+    n->subsystem_reset = true;
+    __atomic_store_n(&n->cc, 0, __ATOMIC_RELEASE);
+    if (n->resetting) {
+        return; /* ends as this one */
+    }
+    if (cc & NVME_CC_EN) {
+        controller_disable(n);
+    } else {
+        nvme_features_reset(n);
+        subsystem_reset_done(n);
+    }
+}
+
+static void reset_one(NvmeCtrl *n, void *opaque)
+{
+    __atomic_fetch_add(&n->questions, 1, __ATOMIC_RELAXED); /* its home stays until then */
+    aio_post(n->home, nvme_subsystem_reset, object_ref(n));
 }
 
 /* Shutdown (7.6.2): what was acknowledged must be durable before SHST says complete. */
@@ -286,8 +336,13 @@ static void nvme_register_write(void *opaque, hwaddr offset, uint64_t data, unsi
             write_64bit(&n->acq, offset, data, size, ~0xfffull);
         }
         break;
+    case NVME_REG_NSSR:
+        if ((uint32_t)data == NVME_NSSR_RESET) {
+            nvme_subsys_foreach(n->subsys, reset_one, NULL);
+        }
+        break;
     default:
-        /* Read-only and reserved registers, and NSSR: CAP.NSSRS is 0. */
+        /* Read-only and reserved registers. */
         TRACE(nvme, ignored_write, "offset 0x%" PRIx64, (uint64_t)offset);
         break;
     }

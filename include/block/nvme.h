@@ -28,8 +28,11 @@ enum NvmeRegister {
 /* CAP: field offsets */
 #define NVME_CAP_MQES(n) ((uint64_t)(n)&0xffff)
 #define NVME_CAP_CQR BIT_ULL(16)
+#define NVME_CAP_AMS_WRR BIT_ULL(17)
 #define NVME_CAP_TO(n) (((uint64_t)(n)&0xff) << 24) /* units of 500 ms */
+#define NVME_CAP_NSSRS BIT_ULL(36)
 #define NVME_CAP_CSS_NVM BIT_ULL(37)
+#define NVME_NSSR_RESET 0x4e564d65u /* "NVMe" */
 #define NVME_CAP_CSS_CSI BIT_ULL(43) /* one or more I/O command sets (2.0) */
 #define NVME_CAP_MPSMIN(n) (((uint64_t)(n)&0xf) << 48)
 #define NVME_CAP_MPSMAX(n) (((uint64_t)(n)&0xf) << 52)
