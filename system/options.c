@@ -274,6 +274,8 @@ static const OptionDef option_table[] = {
      "the first that works is used"},
     {"add-fd", "fd=N,set=N[,opaque=TEXT]", OPT_FN, 0, NULL, opt_add_fd,
      "put an inherited descriptor into a set, which file names call /dev/fdset/N"},
+    {"action", "reboot=|shutdown=|panic=|watchdog=ACTION", OPT_KEYVAL, F(action), NULL, NULL,
+     "what is done when the guest reboots, shuts down, panics, or its watchdog expires"},
     {"append", "TEXT", OPT_STR, F(append), NULL, NULL, "command line of the -kernel"},
     {"audio", "none", OPT_FN, 0, NULL, opt_none_only, "audio back end; only 'none' is built in"},
     {"audiodev", "none,id=ID", OPT_FN, 0, NULL, opt_none_only,
@@ -388,7 +390,6 @@ static const OptionDef option_table[] = {
 /* Options that QEMU users may give and this program does not have: they are told so, not that it is
  * a typing error. */
 static const char *const foreign_options[] = {"acpitable",
-                                              "action",
                                               "alt-grab",
                                               "chroot",
                                               "compat",

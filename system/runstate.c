@@ -7,6 +7,7 @@
  * the main loop.
  */
 #include "system/runstate.h"
+#include "qapi/qapi-types.h"
 
 #include "block/block-backend.h"
 #include "hw/qdev-core.h"
@@ -44,6 +45,7 @@ static struct {
     AioBH *bh;
     bool exiting; /* main loop */
     bool no_reboot, no_shutdown;
+    int panic_action; /* PanicAction */
     GPtrArray *state_handlers, *powerdown, *exits;
 } rs = {.state = RUN_STATE_PRELAUNCH};
 
@@ -281,11 +283,23 @@ static void act_on_reset(void)
 
 static void act_on_panic(void)
 {
+    /* As the event names it: pause, poweroff, run. */
+    static const char *const names[] = {"pause", "poweroff", "poweroff", "run"};
     json_object *data = json_object_new_object();
 
-    json_object_object_add(data, "action", json_object_new_string("pause"));
+    json_object_object_add(data, "action", json_object_new_string(names[rs.panic_action]));
     qapi_event_emit("GUEST_PANICKED", data);
-    vm_stop(RUN_STATE_GUEST_PANICKED);
+    switch (rs.panic_action) {
+    case PANIC_ACTION_PAUSE:
+        vm_stop(RUN_STATE_GUEST_PANICKED);
+        break;
+    case PANIC_ACTION_EXIT_FAILURE:
+        qemu_system_shutdown_request_with_code(SHUTDOWN_CAUSE_GUEST_PANIC, EXIT_FAILURE);
+        break;
+    case PANIC_ACTION_SHUTDOWN:
+        qemu_system_shutdown_request(SHUTDOWN_CAUSE_GUEST_PANIC);
+        break;
+    }
 }
 
 static void requests_bh(void *opaque)
@@ -328,6 +342,21 @@ void runstate_set_policy(bool no_reboot, bool no_shutdown)
 {
     rs.no_reboot = no_reboot;
     rs.no_shutdown = no_shutdown;
+}
+
+void runstate_set_no_reboot(bool on)
+{
+    rs.no_reboot = on;
+}
+
+void runstate_set_no_shutdown(bool on)
+{
+    rs.no_shutdown = on;
+}
+
+void runstate_set_panic_action(int action)
+{
+    rs.panic_action = action;
 }
 
 bool runstate_should_exit(int *status)

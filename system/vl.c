@@ -17,6 +17,7 @@
 #include "qemu/log.h"
 #include "system/cpus.h"
 #include "system/gdbstub.h"
+#include "system/watchdog.h"
 #include "system/ioregionfd.h"
 #include "system/kvm.h"
 #include "system/qtest.h"
@@ -612,6 +613,9 @@ OptionsResult vm_create(GError **errp)
     runstate_init();
     runstate_set_policy(vm_config.no_reboot, vm_config.no_shutdown);
     memory_map_init();
+    if (vm_config.action && !action_configure(vm_config.action, errp)) {
+        return OPTIONS_FAILED;
+    }
     if (!create_backends(errp) || !create_board(errp) ||
         !for_each(vm_config.debugcons, create_debugcon, errp) || !net_create_nics(errp) ||
         !for_each(vm_config.devices, create_device, errp)) {

@@ -100,6 +100,23 @@ static void pmbase_changed(ICH9LPC *lpc)
     memory_region_transaction_commit();
 }
 
+/* Chipset registers of 16 KiB at RCBA, bit 0 of which switches them on. */
+static void rcba_changed(ICH9LPC *lpc)
+{
+    uint32_t rcba = pci_get_long(PCI_DEVICE(lpc)->config + LPC_RCBA);
+
+    memory_region_transaction_begin();
+    if (lpc->rcba_mapped) {
+        memory_region_del_subregion(get_system_memory(), &lpc->tco.rcba);
+    }
+    lpc->rcba_mapped = rcba & 1;
+    if (lpc->rcba_mapped) {
+        memory_region_add_subregion_overlap(get_system_memory(), rcba & 0xffffc000, &lpc->tco.rcba,
+                                            1);
+    }
+    memory_region_transaction_commit();
+}
+
 static void lpc_config_changed(PCIDevice *dev, uint32_t addr, int len)
 {
     ICH9LPC *lpc = ICH9_LPC(dev);
@@ -109,6 +126,9 @@ static void lpc_config_changed(PCIDevice *dev, uint32_t addr, int len)
     }
     if (addr <= LPC_ACPI_CNTL && addr + len > LPC_PMBASE) {
         pmbase_changed(lpc);
+    }
+    if (addr < LPC_RCBA + 4 && addr + len > LPC_RCBA) {
+        rcba_changed(lpc);
     }
 }
 
@@ -172,6 +192,7 @@ static bool lpc_realize(PCIDevice *dev, GError **errp)
     }
     pci_set_long(dev->wmask + LPC_RCBA, 0xffffc001);
     pci_config_mark_home(dev, LPC_PMBASE, 5);
+    pci_config_mark_home(dev, LPC_RCBA, 4);
 
     lpc->isa = isa_bus_new(DEVICE(dev), "isa.0", get_system_io(), lpc->gsi);
     lpc->pm.sci = lpc->gsi[ICH9_SCI_IRQ];
@@ -179,6 +200,8 @@ static bool lpc_realize(PCIDevice *dev, GError **errp)
     lpc->pm.disable_s4 = lpc->disable_s4;
     acpi_pm_init(&lpc->pm, &acpi_pm_ich9, OBJECT(lpc));
     memory_region_add_subregion(get_system_io(), 0xb2, &lpc->pm.apm);
+    tco_init(&lpc->tco, OBJECT(lpc), lpc->noreboot);
+    memory_region_add_subregion_overlap(&lpc->pm.io, TCO_OFFSET, &lpc->tco.io, 1);
     return true;
 }
 
@@ -195,6 +218,8 @@ static void lpc_reset(DeviceState *qdev)
     pci_set_long(dev->config + LPC_RCBA, 0);
     routes_changed(lpc);
     pmbase_changed(lpc);
+    rcba_changed(lpc);
+    tco_reset(&lpc->tco);
     acpi_pm_reset(&lpc->pm);
     __atomic_store_n(&lpc->rst_cnt, 0, __ATOMIC_RELAXED);
 }

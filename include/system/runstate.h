@@ -34,6 +34,11 @@ void qemu_system_shutdown_request_with_code(ShutdownCause reason, int exit_code)
 void qemu_system_powerdown_request(void);
 void qemu_system_vmstop_request(RunState state);
 void qemu_system_guest_panicked(void);
+/* -action and set-action: reboots end the VM; a shutdown pauses it.  Main loop. */
+void runstate_set_no_reboot(bool on);
+void runstate_set_no_shutdown(bool on);
+/* What a guest's panic does: a PanicAction of QMP.  Main loop. */
+void runstate_set_panic_action(int action);
 /* Acts on the requests above now instead of in the main loop's next round, so that their events come first. Main loop. */
 void qemu_system_process_requests(void);
 /* Now, in the main loop: everything resets, RESET event. */

@@ -28,7 +28,7 @@ typedef struct VmConfig {
     const char *qtest, *qtest_log, *gdb;
     const char *pidfile, *logfile, *log_items;
     const char *name, *uuid;
-    json_object *rtc, *boot;
+    json_object *rtc, *boot, *action;
     GPtrArray *netdevs, *nics, *nets; /* char *, as given */
     GPtrArray *fw_cfgs, *option_roms, *debugcons, *parallels, *smbios; /* char *, as given */
     bool daemonize, nographic, nodefaults, no_user_config, stopped, no_reboot, no_shutdown,

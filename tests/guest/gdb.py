@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 import run
 
@@ -136,6 +137,7 @@ def test_interrupt_and_detach(tap, vm, sym):
     """The guest runs: the connection stops it, detach lets it go on."""
     counter = f'*(unsigned int *){sym["counter"]:#x}'
     first = value(vm.gdb(show('n', counter), 'detach'), 'n')
+    time.sleep(1)
     second = value(vm.gdb(show('n', counter), 'detach'), 'n')
     tap.result(None not in (first, second) and second > first, 'detach lets the guest go on')
     text = vm.gdb(f'break *{sym["stop_here"]:#x}', show('n', counter), 'disconnect')

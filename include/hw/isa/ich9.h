@@ -6,6 +6,7 @@
 #include "hw/acpi/pm.h"
 #include "hw/isa/isa.h"
 #include "hw/pci/pci_host.h"
+#include "hw/watchdog/tco.h"
 
 #define TYPE_ICH9_LPC "ICH9-LPC"
 #define ICH9_PMBASE 0x600
@@ -17,7 +18,8 @@ typedef struct ICH9LPC {
     ISABus *isa;
     qemu_irq *gsi; /* the board's global interrupts */
     AcpiPM pm;
-    bool pm_mapped;
+    TcoState tco; /* its ports lie in pm's block */
+    bool pm_mapped, rcba_mapped;
     uint8_t disable_s3, disable_s4;
     bool smm_enabled, noreboot;
     uint8_t rst_cnt; /* port 0xcf9; atomic */
