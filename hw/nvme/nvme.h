@@ -28,6 +28,7 @@
 #define NVME_MAX_AERS 16
 #define NVME_ERROR_LOG_ENTRIES 16
 #define NVME_ABORT_LIMIT 4
+#define NVME_LATENCY_BUCKETS 40
 #define NVME_PAGE_SIZE_MIN 4096u
 #define NVME_VERSION 0x00010400u
 #define NVME_TEMPERATURE 0x143u
@@ -96,7 +97,8 @@ struct NvmeSq {
     NvmeRam ram;
     NvmeRequest *reqs; /* nr_reqs entries; more commands wait in the ring */
     NvmeRequest *free;
-    uint32_t nr_reqs, inflight;
+    uint32_t nr_reqs, inflight, max_depth;
+    uint64_t doorbells;       /* written in the doorbell's context */
     bool starved;             /* stopped because no request was free */
     NvmeRequest *fused_first; /* a Compare whose Write has not been fetched */
     NvmeSq *starved_next;     /* in cq_post_bh()'s list */
@@ -127,10 +129,13 @@ struct NvmeCq {
     uint64_t base;
     NvmeRam ram;
     NvmeRequest *done, **done_tail; /* completed, not yet posted; in order */
-    unsigned pending;               /* entries that wait for an interrupt (coalescing) */
-    AioTimer *timer;                /* the longest they do */
-    AioBH *bh;                      /* posts done requests, once an iteration */
-    unsigned sqs;                   /* atomic: submission queues that complete here */
+    uint64_t posted, batches, interrupts;
+    uint64_t
+        latency[NVME_LATENCY_BUCKETS]; /* [n]: commands that took 2^n .. 2^(n+1)-1 ns; a sample */
+    unsigned pending;                  /* entries that wait for an interrupt (coalescing) */
+    AioTimer *timer;                   /* the longest they do */
+    AioBH *bh;                         /* posts done requests, once an iteration */
+    unsigned sqs;                      /* atomic: submission queues that complete here */
 };
 
 /* A doorbell pair's register region. */
@@ -167,6 +172,9 @@ struct NvmeCtrl {
     IoRegionFd *ioregionfd; /* property: registers and, without ioregionfds, all doorbells */
     char *ioregionfds_text; /* property: JSON list or comma list of object ids, a queue pair each */
     GPtrArray *ioregionfds; /* IoRegionFd *, resolved at realize */
+    json_object *mapping;   /* property iothread-vq-mapping, as given; or NULL */
+    GPtrArray *held;        /* its IOThreads, held while realized */
+    AioContext **pair_ctx;  /* of each queue pair; constant while realized */
 
     AioContext *home;
     MemoryRegion bar0, iomem; /* container; registers */
@@ -252,6 +260,17 @@ void nvme_reset_finished(NvmeCtrl *n);
 /* Fatal error: CSTS.CFS. Any thread. */
 void nvme_fail(NvmeCtrl *n, const char *why);
 
+/* --- homes.c: main loop ---------------------------------------------------------------------- */
+bool nvme_homes_choose(NvmeCtrl *n, GError **errp);
+void nvme_homes_release(NvmeCtrl *n);
+bool nvme_set_region_home(NvmeCtrl *n, MemoryRegion *mr, uint16_t qid, unsigned flags,
+                          GError **errp);
+json_object *nvme_prop_ids_get(Object *obj, const ObjectProperty *prop, GError **errp);
+bool nvme_prop_ids_set(Object *obj, const ObjectProperty *prop, json_object *value, GError **errp);
+json_object *nvme_prop_mapping_get(Object *obj, const ObjectProperty *prop, GError **errp);
+bool nvme_prop_mapping_set(Object *obj, const ObjectProperty *prop, json_object *value,
+                           GError **errp);
+
 /* --- arbiter.c: queue context ---------------------------------------------------------------- */
 /* Home: one for each context of queue pairs, while CC.AMS says so. */
 void nvme_arbiters_init(NvmeCtrl *n);
@@ -269,7 +288,10 @@ bool nvme_abort_fetched(NvmeRequest *req);
 /* --- queue.c --------------------------------------------------------------------------------- */
 extern const MemoryRegionOps nvme_doorbell_ops;
 /* The context of queue pair qid; constant while realized. */
-AioContext *nvme_queue_ctx(NvmeCtrl *n, uint16_t qid);
+static inline AioContext *nvme_queue_ctx(NvmeCtrl *n, uint16_t qid)
+{
+    return n->pair_ctx[qid];
+}
 /* Home: makes queues and installs them in their context. */
 NvmeCq *nvme_cq_new(NvmeCtrl *n, uint16_t id, uint64_t base, uint32_t size, uint16_t vector,
                     bool irq);

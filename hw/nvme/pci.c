@@ -12,80 +12,6 @@
 #include "qapi/keyval.h"
 #include "system/runstate.h"
 
-/* --- homes ----------------------------------------------------------------------------------- */
-
-static bool resolve_ioregionfds(NvmeCtrl *n, GError **errp)
-{
-    g_auto(GStrv) ids = NULL;
-
-    if (!n->ioregionfds_text) {
-        return true;
-    }
-    ids = g_strsplit(n->ioregionfds_text, ":", -1);
-    n->ioregionfds = g_ptr_array_new_with_free_func(object_unref);
-    for (char **id = ids; *id; id++) {
-        Object *obj = object_resolve_path_type(*id, TYPE_IOREGIONFD, NULL);
-
-        if (!obj) {
-            error_setg(errp,
-                       "nvme: ioregionfds: no ioregionfd object '%s'; create it with -object "
-                       "ioregionfd,id=%s,iothread=...",
-                       *id, *id);
-            return false;
-        }
-        g_ptr_array_add(n->ioregionfds, object_ref(obj));
-    }
-    return true;
-}
-
-static bool choose_home(NvmeCtrl *n, GError **errp)
-{
-    if (n->ioregionfd && n->iothread) {
-        error_setg(errp, "nvme: ioregionfd= and iothread= exclude each other; the ioregionfd "
-                         "object has an iothread of its own");
-        return false;
-    }
-    if (!resolve_ioregionfds(n, errp)) {
-        return false;
-    }
-    if (n->ioregionfd) {
-        n->home = ioregionfd_context(n->ioregionfd);
-    } else if (n->iothread) {
-        n->home = iothread_get_context(n->iothread);
-        iothread_hold(n->iothread, "nvme");
-    } else if (n->ioregionfds) {
-        n->home = ioregionfd_context(g_ptr_array_index(n->ioregionfds, 0));
-    } else {
-        n->home = aio_get_main();
-    }
-    /* Waits go from the home to the queues' contexts: never to the main loop. */
-    for (unsigned i = 0; n->ioregionfds && i < n->ioregionfds->len; i++) {
-        AioContext *ctx = ioregionfd_context(g_ptr_array_index(n->ioregionfds, i));
-
-        if (ctx == aio_get_main() && n->home != ctx) {
-            error_setg(errp, "nvme: ioregionfds: '%s' has no iothread; give it one",
-                       ioregionfd_id(g_ptr_array_index(n->ioregionfds, i)));
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool set_region_home(NvmeCtrl *n, MemoryRegion *mr, uint16_t qid, unsigned flags,
-                            GError **errp)
-{
-    IoRegionFd *ior = n->ioregionfd;
-
-    if (qid && n->ioregionfds) {
-        ior = g_ptr_array_index(n->ioregionfds, (qid - 1) % n->ioregionfds->len);
-    }
-    if (ior) {
-        return memory_region_set_ioregionfd(mr, ior, flags, errp);
-    }
-    memory_region_set_home(mr, n->home, flags);
-    return true;
-}
-
 /* --- BAR 0: registers, doorbells, MSI-X ------------------------------------------------------ */
 
 static bool init_bar0(NvmeCtrl *n, GError **errp)
@@ -101,7 +27,7 @@ static bool init_bar0(NvmeCtrl *n, GError **errp)
     memory_region_init_io(&n->iomem, OBJECT(n), &nvme_register_ops, n, "nvme-registers",
                           NVME_REG_DOORBELLS);
     memory_region_add_subregion(&n->bar0, 0, &n->iomem);
-    if (!set_region_home(n, &n->iomem, 0, 0, errp)) {
+    if (!nvme_set_region_home(n, &n->iomem, 0, 0, errp)) {
         return false;
     }
     n->db = g_new0(NvmeDoorbell, n->num_db);
@@ -113,7 +39,7 @@ static bool init_bar0(NvmeCtrl *n, GError **errp)
         db->qid = id;
         memory_region_init_io(&db->mr, OBJECT(n), &nvme_doorbell_ops, db, name, 8);
         memory_region_add_subregion(&n->bar0, NVME_REG_DOORBELLS + (hwaddr)id * 8, &db->mr);
-        if (!set_region_home(n, &db->mr, id, MEMORY_HOME_POSTED_WRITES, errp)) {
+        if (!nvme_set_region_home(n, &db->mr, id, MEMORY_HOME_POSTED_WRITES, errp)) {
             return false;
         }
     }
@@ -345,11 +271,7 @@ static void free_state(NvmeCtrl *n)
     if (n->home) {
         aio_call(n->home, free_timer_at_home, n);
     }
-    if (n->iothread && n->home) {
-        iothread_release(n->iothread, "nvme");
-    }
-    n->home = NULL;
-    g_clear_pointer(&n->ioregionfds, g_ptr_array_unref);
+    nvme_homes_release(n);
 }
 
 static void take_homes_away(NvmeCtrl *n)
@@ -368,7 +290,7 @@ static bool realize_parts(NvmeCtrl *n, GError **errp)
 {
     PCIDevice *pci = PCI_DEVICE(n);
 
-    if (!check_params(n, errp) || !choose_home(n, errp) || !init_subsystem(n, errp)) {
+    if (!check_params(n, errp) || !nvme_homes_choose(n, errp) || !init_subsystem(n, errp)) {
         return false;
     }
     n->sq = g_new0(NvmeSq *, n->num_db);
@@ -449,6 +371,7 @@ static void nvme_finalize(Object *obj)
     NvmeCtrl *n = NVME(obj);
 
     g_free(n->ioregionfds_text);
+    g_clear_pointer(&n->mapping, json_object_put);
     for (unsigned id = 0; n->db && id < n->num_db && n->db[id].n; id++) {
         memory_region_finalize(&n->db[id].mr);
     }
@@ -463,44 +386,6 @@ static void nvme_finalize(Object *obj)
 }
 
 /* --- properties ------------------------------------------------------------------------------ */
-
-static json_object *ioregionfds_get(Object *obj, const ObjectProperty *prop, GError **errp)
-{
-    NvmeCtrl *n = NVME(obj);
-    json_object *list = json_object_new_array();
-    g_auto(GStrv) ids = g_strsplit(n->ioregionfds_text ? n->ioregionfds_text : "", ":", -1);
-
-    for (char **id = ids; *id && **id; id++) {
-        json_object_array_add(list, json_object_new_string(*id));
-    }
-    return list;
-}
-
-static bool ioregionfds_set(Object *obj, const ObjectProperty *prop, json_object *value,
-                            GError **errp)
-{
-    NvmeCtrl *n = NVME(obj);
-    GString *text = g_string_new(NULL);
-
-    if (json_object_is_type(value, json_type_array)) {
-        for (size_t i = 0; i < json_object_array_length(value); i++) {
-            g_string_append_printf(text, "%s%s", i ? ":" : "",
-                                   json_object_get_string(json_object_array_get_idx(value, i)));
-        }
-    } else if (json_object_is_type(value, json_type_string)) {
-        g_string_append(text, json_object_get_string(value));
-    } else {
-        g_string_free(text, TRUE);
-        error_setg(errp, "Invalid parameter type for '%s', expected: array", prop->name);
-        return false;
-    }
-    g_free(n->ioregionfds_text);
-    n->ioregionfds_text = g_string_free(text, FALSE);
-    if (!*n->ioregionfds_text) {
-        g_clear_pointer(&n->ioregionfds_text, g_free);
-    }
-    return true;
-}
 
 static const ObjectProperty nvme_props[] = {
     DEFINE_PROP_DRIVE("drive", NvmeCtrl, ns_params.conf.blk),
@@ -517,10 +402,16 @@ static const ObjectProperty nvme_props[] = {
     {.name = "ioregionfds",
      .type = "str",
      .kind = PROP_CUSTOM,
-     .get = ioregionfds_get,
-     .set = ioregionfds_set,
+     .get = nvme_prop_ids_get,
+     .set = nvme_prop_ids_set,
      .help =
          "ioregionfd objects for the I/O queue pairs, in turn: JSON list, or ids with ':' between"},
+    {.name = "iothread-vq-mapping",
+     .type = "IOThreadVirtQueueMappingList",
+     .kind = PROP_CUSTOM,
+     .get = nvme_prop_mapping_get,
+     .set = nvme_prop_mapping_set,
+     .help = "I/O queue pairs (from 1) on iothreads: [{\"iothread\": ID, \"vqs\": [N, ...]}]"},
     DEFINE_PROP_LINK("iothread", NvmeCtrl, iothread, TYPE_IOTHREAD,
                      "home of registers and queues (without ioregionfd=)"),
     DEFINE_PROP_UINT32("num_queues", NvmeCtrl, params.num_queues, 0, "old name: max_ioqpairs + 1"),

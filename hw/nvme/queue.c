@@ -8,15 +8,6 @@
  */
 #include "nvme.h"
 
-AioContext *nvme_queue_ctx(NvmeCtrl *n, uint16_t qid)
-{
-    if (qid && n->ioregionfds && n->ioregionfds->len) {
-        return ioregionfd_context(
-            g_ptr_array_index(n->ioregionfds, (qid - 1) % n->ioregionfds->len));
-    }
-    return n->home;
-}
-
 /* --- interrupts ------------------------------------------------------------------------------ */
 
 static bool pin_level(NvmeCtrl *n)
@@ -50,6 +41,7 @@ static void cq_interrupt(NvmeCq *cq)
     if (!cq->irq_enabled) {
         return;
     }
+    cq->interrupts++;
     if (msix_enabled(PCI_DEVICE(n))) {
         msix_notify(PCI_DEVICE(n), cq->vector);
         return;
@@ -185,12 +177,29 @@ static bool cq_post(NvmeCq *cq, NvmeRequest *req)
 
 static void sq_ended(void *opaque);
 
+#define LATENCY_SAMPLE 16 /* one command in so many batches: a clock costs more than a completion \
+                           */
+
+static void sample(NvmeCq *cq, NvmeRequest *req)
+{
+    int64_t ns = qemu_clock_get_ns(QEMU_CLOCK_REALTIME) - req->blk.start_ns;
+
+    req->sq->max_depth = MAX(req->sq->max_depth, req->sq->inflight);
+    if (req->blk.start_ns && ns > 0) {
+        cq->latency[MIN(63 - __builtin_clzll(ns), NVME_LATENCY_BUCKETS - 1)]++;
+    }
+}
+
 /* Bottom half: posts what completed in this iteration and raises one interrupt for all of it. */
 static void cq_post_bh(void *opaque)
 {
     NvmeCq *cq = opaque;
     NvmeSq *starved = NULL;
     unsigned posted = 0;
+
+    if (unlikely(cq->batches % LATENCY_SAMPLE == 0) && cq->done) {
+        sample(cq, cq->done);
+    }
 
     while (cq->done) {
         NvmeRequest *req = cq->done;
@@ -223,6 +232,8 @@ static void cq_post_bh(void *opaque)
         }
     }
     if (posted) {
+        cq->posted += posted;
+        cq->batches++;
         cq_raise(cq, posted);
         aio_batch_done(cq->ctx, posted);
     }
@@ -280,6 +291,7 @@ static void sq_start(NvmeSq *sq, NvmeRequest *req)
     req->status = NVME_SUCCESS;
     req->cqe = (NvmeCqe){0};
     req->aborted = false;
+    req->blk.start_ns = 0; /* says whether a back end worked on it */
     sq->inflight++;
     TRACE(nvme, command, "sqid %u cid %u opcode 0x%x nsid 0x%x", sq->id, req->cmd.cid,
           req->cmd.opcode, req->cmd.nsid);
@@ -357,6 +369,7 @@ static void sq_doorbell(NvmeDoorbell *db, uint32_t value)
         return;
     }
     TRACE(nvme, doorbell_sq, "sqid %u tail %u", sq->id, value);
+    nvme_count(&sq->doorbells, 1);
     __atomic_store_n(&sq->tail, value, __ATOMIC_RELEASE);
     nvme_dbbuf_note_mmio(db->n, sq->id, false, value);
     if (likely(aio_in_home(sq->ctx))) {
@@ -598,10 +611,15 @@ static void nothing(void *unused)
 
 void nvme_fence_queues(NvmeCtrl *n)
 {
-    unsigned pairs = n->ioregionfds ? MIN(n->ioregionfds->len, n->num_db - 1) : 0;
+    AioContext *last = NULL;
 
-    for (unsigned i = 0; i < pairs; i++) {
-        aio_call(nvme_queue_ctx(n, i + 1), nothing, NULL);
+    for (unsigned id = 1; id < n->num_db; id++) {
+        AioContext *ctx = nvme_queue_ctx(n, id);
+
+        if (ctx != n->home && ctx != last && (n->sq[id] || n->cq[id])) {
+            aio_call(ctx, nothing, NULL);
+            last = ctx;
+        }
     }
 }
 

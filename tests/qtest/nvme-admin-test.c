@@ -608,6 +608,100 @@ static void test_logs(const void *opaque)
     qnvme_stop(n);
 }
 
+/* --- query-nvme, iothread-vq-mapping --------------------------------------------------------- */
+
+static json_object *field(json_object *o, const char *name)
+{
+    json_object *v = NULL;
+
+    g_assert_true(json_object_object_get_ex(o, name, &v));
+    return v;
+}
+
+static uint64_t number(json_object *o, const char *name)
+{
+    return json_object_get_uint64(field(o, name));
+}
+
+static void test_query(void)
+{
+    QNvme *n = qnvme_start(
+        QNVME_MAIN_LOOP,
+        "-blockdev driver=null-co,node-name=d0,size=1M,read-zeroes=on -object iothread,id=t0 "
+        "-object iothread,id=t1",
+        ",max_ioqpairs=4,iothread-vq-mapping.0.iothread=t0,iothread-vq-mapping.0.vqs.0=1,"
+        "iothread-vq-mapping.0.vqs.1=3,iothread-vq-mapping.1.iothread=t1,"
+        "iothread-vq-mapping.1.vqs.0=2,iothread-vq-mapping.1.vqs.1=4");
+    uint64_t buf = qtest_alloc(n->s, 4096, 4096);
+
+    qnvme_bring_up(n, 4, false);
+    for (unsigned i = 0; i < 200; i++) {
+        g_assert_cmphex(qnvme_rw(n, 1 + i % 2, NVME_IO_READ, i, 1, buf, 0), ==, NVME_SUCCESS);
+    }
+    json_object *list = qtest_qmp_return(n->s, "{'execute': 'query-nvme'}");
+    g_assert_cmpuint(json_object_array_length(list), ==, 1);
+    json_object *c = json_object_array_get_idx(list, 0), *queues = field(c, "queues");
+    json_object *ns = json_object_array_get_idx(field(c, "namespaces"), 0);
+    g_assert_true(json_object_get_boolean(field(c, "ready")));
+    g_assert_false(json_object_get_boolean(field(c, "fatal")));
+    g_assert_cmpuint(number(ns, "blocks"), ==, 2048);
+    g_assert_cmpstr(json_object_get_string(field(ns, "drive")), ==, "d0");
+    g_assert_cmpuint(json_object_array_length(queues), ==, 5);
+    for (unsigned q = 0; q <= 4; q++) {
+        json_object *o = json_object_array_get_idx(queues, q);
+        const char *home = json_object_get_string(field(o, "home"));
+
+        g_assert_cmpuint(number(o, "id"), ==, q);
+        if (q) {
+            g_assert_nonnull(strstr(home, q & 1 ? "t0" : "t1"));
+            g_assert_cmpuint(number(o, "commands"), ==, q <= 2 ? 100 : 0);
+            g_assert_cmpuint(number(o, "doorbells"), ==, q <= 2 ? 100 : 0);
+            g_assert_cmpuint(json_object_array_length(field(o, "latency")) > 0, ==, q <= 2);
+            g_assert_cmpuint(number(o, "depth"), ==, 0);
+        }
+    }
+    json_object_put(list);
+    char *text = NULL;
+    json_object *hmp = qtest_qmp_return(n->s, "{'execute': 'human-monitor-command', 'arguments': "
+                                              "{'command-line': 'info nvme'}}");
+    text = g_strdup(json_object_get_string(hmp));
+    g_assert_nonnull(strstr(text, "queue 4 -> 4"));
+    g_free(text);
+    json_object_put(hmp);
+    /* the threads are in use */
+    g_free(qtest_qmp_error(n->s, "GenericError",
+                           "{'execute': 'object-del', 'arguments': {'id': 't1'}}"));
+    qnvme_stop(n);
+}
+
+static void mapping_refused(const char *props, const char *text)
+{
+    g_autofree char *args = g_strdup_printf(
+        "-machine q35,accel=qtest -nodefaults -display none -object iothread,id=t0 -device "
+        "nvme,serial=x,max_ioqpairs=2%s",
+        props);
+    g_autofree char *out = NULL;
+    int status = qtest_run(args, &out);
+
+    if (status != 1 || !strstr(out, text)) {
+        g_error("%s: status %d, wanted \"%s\" in: %s", props, status, text, out);
+    }
+}
+
+static void test_bad_mapping(void)
+{
+#define M ",iothread-vq-mapping."
+    mapping_refused(M "0.iothread=nope", "nope");
+    mapping_refused(M "0.iothread=t0" M "0.vqs.0=1", "queue pair 2");
+    mapping_refused(M "0.iothread=t0" M "0.vqs.0=0", "queue pair 0");
+    mapping_refused(M "0.iothread=t0" M "0.vqs.0=1" M "0.vqs.1=1", "twice");
+    mapping_refused(M "0.iothread=t0" M "0.vqs.0=x", "vqs");
+    mapping_refused(M "0.vqs.0=1", "iothread");
+    mapping_refused(M "0.iothread=t0,iothread=t0", "exclude");
+    mapping_refused(M "0.iothread=t0" M "1.iothread=t0" M "1.vqs.0=1", "all elements");
+    mapping_refused(",iothread-vq-mapping=t0", "iothread-vq-mapping");
+}
+
 static void add(const char *name, GTestDataFunc fn)
 {
     for (int home = 0; home < QNVME_HOMES; home++) {
@@ -629,6 +723,8 @@ int main(int argc, char **argv)
     add("self-test", test_self_test);
     add("firmware", test_firmware);
     add("logs", test_logs);
+    g_test_add_func("/nvme-admin/query", test_query);
+    g_test_add_func("/nvme-admin/bad-mapping", test_bad_mapping);
     int res = g_test_run();
     unlink(base);
     return res;
