@@ -749,6 +749,31 @@ static unsigned tcp_recv(Guest *g, Tcp *t, uint8_t *flags, uint8_t *data)
     }
 }
 
+/* The guest connects to an address of its network. */
+static void tcp_open(Guest *g, Tcp *t, const uint8_t *ip, uint16_t port)
+{
+    uint8_t flags, data[RX_BUF];
+
+    *t = (Tcp){.seq = 5000, .peer_port = port};
+    memcpy(t->peer_mac, "\x52\x55\x0a\x00\x02\x02", 6);
+    memcpy(t->peer_ip, ip, 4);
+    tcp_send(g, t, 0x02, "", 0);
+    tcp_recv(g, t, &flags, data);
+    g_assert_cmphex(flags & 0x3f, ==, 0x12);
+    tcp_send(g, t, 0x10, "", 0);
+}
+
+static void expect_data(Guest *g, Tcp *t, const char *text)
+{
+    uint8_t flags, data[RX_BUF];
+    unsigned len;
+
+    while (!(len = tcp_recv(g, t, &flags, data))) {
+    }
+    g_assert_cmpmem(data, len, text, strlen(text));
+    tcp_send(g, t, 0x10, "", 0);
+}
+
 static int tcp_connect(uint16_t port)
 {
     struct sockaddr_in sin = {
@@ -823,6 +848,66 @@ static void test_user_hostfwd(void)
     qvirtio_free(g->v[0]);
     open_nic(g, 0, 4);
     converse(g, port);
+    stop(g);
+}
+
+/* Addresses of the network that are programs and sockets of the host. */
+static void test_user_guestfwd(void)
+{
+    static const uint8_t program[4] = {10, 0, 2, 100}, device[4] = {10, 0, 2, 101};
+    g_autofree char *args =
+        g_strdup_printf("-netdev \"user,id=n0,guestfwd=tcp:10.0.2.100:7-cmd:cat,"
+                        "guestfwd=tcp:10.0.2.101:9-unix:%s/fwd,,server=on,,wait=off\" "
+                        "-device virtio-net-pci,addr=4,netdev=n0,iothread=iot0",
+                        folder);
+    Guest *g = boot(1, args);
+    char got[16] = {0};
+    uint8_t f[RX_BUF];
+    Tcp t;
+    int fd;
+
+    dhcp_offer(g, f);
+    tcp_open(g, &t, program, 7);
+    tcp_send(g, &t, 0x18, "to cat", 6);
+    expect_data(g, &t, "to cat");
+    fd = unix_socket(SOCK_STREAM, "fwd", false);
+    tcp_open(g, &t, device, 9);
+    tcp_send(g, &t, 0x18, "outwards", 8);
+    recv_all(fd, got, 8);
+    g_assert_cmpstr(got, ==, "outwards");
+    send_all(fd, "inwards", 7);
+    expect_data(g, &t, "inwards");
+    close(fd);
+    qtest_qmp_ok(g->s, "{'execute': 'netdev_del', 'arguments': {'id': 'n0'}}");
+    stop(g);
+}
+
+static void test_user_tftp(void)
+{
+    static const uint8_t own[4] = {10, 0, 2, 15}, host[4] = {10, 0, 2, 2};
+    static const char request[] = "\0\1hello.txt\0octet";
+    g_autofree char *args = g_strdup_printf("-netdev user,id=n0,tftp=%s -device "
+                                            "virtio-net-pci,addr=4,netdev=n0",
+                                            folder);
+    g_autofree char *path = g_strdup_printf("%s/hello.txt", folder);
+    Guest *g = boot(1, args);
+    uint8_t f[RX_BUF];
+    unsigned len;
+
+    g_assert_true(g_file_set_contents(path, "by TFTP", 7, NULL));
+    dhcp_offer(g, f);
+    memset(f, 0, sizeof(f));
+    put16(f + 34, 1069);
+    put16(f + 36, 69);
+    put16(f + 38, 8 + sizeof(request));
+    memcpy(f + 42, request, sizeof(request));
+    len = ip_frame(f, (const uint8_t *)"\x52\x55\x0a\x00\x02\x02", own, host, 17,
+                   8 + sizeof(request));
+    guest_send(g, 0, f, len);
+    do {
+        guest_recv(g, 0, f);
+    } while (f[12] != 0x08 || f[13] != 0x00 || f[23] != 17 || f[37] != (1069 & 0xff));
+    g_assert_cmpmem(f + 42, 11, "\0\3\0\1by TFTP", 11);
     stop(g);
 }
 
@@ -1083,6 +1168,15 @@ static void test_qmp(void)
     qtest_quit(s);
 }
 
+/* --disable-slirp leaves it out. */
+static bool have_user(void)
+{
+    g_autofree char *text = NULL;
+
+    g_assert_cmpint(qtest_run("-netdev help", &text), ==, 0);
+    return strstr(text, "user\n");
+}
+
 int main(int argc, char **argv)
 {
     int status;
@@ -1098,12 +1192,16 @@ int main(int argc, char **argv)
     g_test_add_func("/netdev/socket/tcp", test_socket_tcp);
     g_test_add_func("/netdev/hub", test_hub);
     g_test_add_func("/netdev/filter-dump", test_filter_dump);
-    g_test_add_func("/netdev/user/dhcp", test_user_dhcp);
-    g_test_add_func("/netdev/user/hostfwd", test_user_hostfwd);
     g_test_add_func("/netdev/tap/queues", test_tap);
     g_test_add_func("/netdev/tap/fd", test_tap_fd);
-    g_test_add_func("/netdev/nic-options", test_nic_options);
-    g_test_add_func("/netdev/qmp", test_qmp);
+    if (have_user()) {
+        g_test_add_func("/netdev/user/dhcp", test_user_dhcp);
+        g_test_add_func("/netdev/user/hostfwd", test_user_hostfwd);
+        g_test_add_func("/netdev/user/guestfwd", test_user_guestfwd);
+        g_test_add_func("/netdev/user/tftp", test_user_tftp);
+        g_test_add_func("/netdev/nic-options", test_nic_options);
+        g_test_add_func("/netdev/qmp", test_qmp);
+    }
     status = g_test_run();
     {
         g_autofree char *rm = g_strdup_printf("rm -rf '%s'", folder);
