@@ -27,6 +27,7 @@
 #define ANNOUNCE_ACK 0
 #define CLASS_MQ 4
 #define MQ_VQ_PAIRS_SET 0
+#define MQ_RSS_CONFIG 1
 #define CLASS_GUEST_OFFLOADS 5
 #define GUEST_OFFLOADS_SET 0
 
@@ -62,6 +63,7 @@ static void update_pair(void *opaque)
     NetQueue *peer = p->nq.peer;
 
     p->filter = n->filter;
+    p->rss = n->rss;
     p->active = p->nq.index < n->active_pairs;
     p->hdr_len = has(n, VIRTIO_NET_F_MRG_RXBUF) || has(n, VIRTIO_F_VERSION_1)
                      ? sizeof(NetVnetHdr)
@@ -79,6 +81,15 @@ void virtio_net_update_pairs(VirtIONet *n)
     for (unsigned i = 0; i < n->pairs; i++) {
         aio_call(virtio_net_pair(n, i)->rx->ctx, update_pair, virtio_net_pair(n, i));
     }
+}
+
+void virtio_net_set_rss(VirtIONet *n, VirtNetRss *rss)
+{
+    VirtNetRss *old = n->rss;
+
+    n->rss = rss;
+    virtio_net_update_pairs(n);
+    g_free(old); /* each pair's thread has taken the new one */
 }
 
 /* --- filter ---------------------------------------------------------------------------------- */
@@ -208,7 +219,20 @@ static uint8_t set_pairs(VirtIONet *n, const VirtElem *e)
         return CTRL_ERR;
     }
     n->active_pairs = pairs;
-    virtio_net_update_pairs(n);
+    virtio_net_set_rss(n, NULL);
+    return CTRL_OK;
+}
+
+static uint8_t rss_config(VirtIONet *n, const VirtElem *e)
+{
+    unsigned pairs;
+    VirtNetRss *rss = has(n, VIRTIO_NET_F_RSS) ? virtio_net_rss_parse(n, e, &pairs) : NULL;
+
+    if (!rss) {
+        return CTRL_ERR;
+    }
+    n->active_pairs = pairs;
+    virtio_net_set_rss(n, rss);
     return CTRL_OK;
 }
 
@@ -243,7 +267,9 @@ static uint8_t command(VirtIONet *n, uint8_t class, uint8_t cmd, const VirtElem 
     case CLASS_ANNOUNCE:
         return cmd == ANNOUNCE_ACK ? announce_ack(n, e) : CTRL_ERR;
     case CLASS_MQ:
-        return cmd == MQ_VQ_PAIRS_SET ? set_pairs(n, e) : CTRL_ERR;
+        return cmd == MQ_VQ_PAIRS_SET ? set_pairs(n, e)
+               : cmd == MQ_RSS_CONFIG ? rss_config(n, e)
+                                      : CTRL_ERR;
     case CLASS_GUEST_OFFLOADS:
         return cmd == GUEST_OFFLOADS_SET ? set_offloads(n, e) : CTRL_ERR;
     default:

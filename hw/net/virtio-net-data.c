@@ -9,6 +9,8 @@
 
 #define MAX_MERGED 256 /* buffers that one frame may be spread over */
 #define ETH_HLEN 14
+#define FILTER_BYTES 18 /* what the filter looks at */
+#define HEAD_BYTES 128  /* what the choice of a queue looks at: tag, largest IPv4 header, ports */
 
 /* --- filter ---------------------------------------------------------------------------------- */
 
@@ -133,33 +135,27 @@ static void deliver(VirtNetPair *p, NetVnetHdr *h, Cursor *from, size_t len, Vir
     }
 }
 
-bool virtio_net_receive(NetQueue *nq, const struct iovec *iov, unsigned niov, size_t len)
+bool virtio_net_receive_here(VirtNetPair *p, const struct iovec *iov, unsigned niov, size_t len)
 {
-    VirtNetPair *p = container_of(nq, VirtNetPair, nq);
     Cursor from = {iov, niov, 0};
     VirtElem *elems[MAX_MERGED];
     NetVnetHdr h = {0};
-    uint8_t head[18];
     size_t skip = 0;
     int n;
 
     if (unlikely(!__atomic_load_n(&p->n->running, __ATOMIC_RELAXED))) {
         return false; /* until the VM goes on */
     }
-    if (nq->vnet) {
+    if (unlikely(!p->rx->running || p->rx->ring.broken || !p->active)) {
+        virtio_count(&p->rx_drops, 1);
+        return true;
+    }
+    if (p->nq.vnet) {
         skip = NET_VNET_HDR_LEN;
         net_iov_copy(iov, niov, 0, &h, sizeof(h));
         if (!virtio_has_feature(&p->n->parent_obj, VIRTIO_NET_F_GUEST_CSUM)) {
             h = (NetVnetHdr){0};
         }
-    }
-    if (!p->rx->running || p->rx->ring.broken || !p->active || len < skip + ETH_HLEN) {
-        virtio_count(&p->rx_drops, 1);
-        return true;
-    }
-    n = net_iov_copy(iov, niov, skip, head, sizeof(head));
-    if (!virtio_net_filter_accepts(&p->filter, head, n)) {
-        return true;
     }
     cursor_skip(&from, skip);
     len -= skip;
@@ -173,12 +169,40 @@ bool virtio_net_receive(NetQueue *nq, const struct iovec *iov, unsigned niov, si
     return n != 0;
 }
 
+bool virtio_net_receive(NetQueue *nq, const struct iovec *iov, unsigned niov, size_t len)
+{
+    VirtNetPair *p = container_of(nq, VirtNetPair, nq);
+    size_t skip = nq->vnet ? NET_VNET_HDR_LEN : 0, n;
+    uint8_t head[HEAD_BYTES];
+
+    if (unlikely(len < skip + ETH_HLEN)) {
+        virtio_count(&p->rx_drops, 1);
+        return true;
+    }
+    n = net_iov_copy(iov, niov, skip, head, p->rss ? sizeof(head) : FILTER_BYTES);
+    if (!virtio_net_filter_accepts(&p->filter, head, n)) {
+        return true;
+    }
+    if (unlikely(p->rss)) {
+        unsigned queue = virtio_net_rss_queue(p->rss, head, n);
+
+        if (queue != nq->index) {
+            virtio_net_hand_over(virtio_net_pair(p->n, queue), iov, niov, len);
+            return true;
+        }
+    }
+    return virtio_net_receive_here(p, iov, niov, len);
+}
+
 /* The driver added buffers. */
 void virtio_net_handle_rx(VirtQueue *vq)
 {
     VirtNetPair *p = vq->opaque;
 
     virtqueue_no_kick(vq);
+    if (unlikely(p->inbox_waits)) {
+        virtio_net_inbox_run(p);
+    }
     net_ready(&p->nq);
 }
 

@@ -171,6 +171,7 @@ static const struct {
     {VIRTIO_NET_F_CTRL_GUEST_OFFLOADS, VIRTIO_NET_F_CTRL_VQ},
     {VIRTIO_NET_F_GUEST_ANNOUNCE, VIRTIO_NET_F_CTRL_VQ},
     {VIRTIO_NET_F_MQ, VIRTIO_NET_F_CTRL_VQ},
+    {VIRTIO_NET_F_RSS, VIRTIO_NET_F_CTRL_VQ},
 };
 
 static uint64_t get_features(VirtIODevice *vdev)
@@ -181,7 +182,8 @@ static uint64_t get_features(VirtIODevice *vdev)
                  BIT_ULL(VIRTIO_NET_F_STATUS) | BIT_ULL(VIRTIO_NET_F_CTRL_VQ) |
                  BIT_ULL(VIRTIO_NET_F_CTRL_RX) | BIT_ULL(VIRTIO_NET_F_CTRL_RX_EXTRA) |
                  BIT_ULL(VIRTIO_NET_F_CTRL_VLAN) | BIT_ULL(VIRTIO_NET_F_CTRL_MAC_ADDR) |
-                 BIT_ULL(VIRTIO_NET_F_GUEST_ANNOUNCE) | BIT_ULL(VIRTIO_NET_F_MQ);
+                 BIT_ULL(VIRTIO_NET_F_GUEST_ANNOUNCE) | BIT_ULL(VIRTIO_NET_F_MQ) |
+                 BIT_ULL(VIRTIO_NET_F_RSS);
 
     f &= n->wanted;
     for (size_t i = 0; i < G_N_ELEMENTS(dependencies); i++) {
@@ -226,7 +228,7 @@ static void device_reset(VirtIODevice *vdev)
     virtio_net_filter_reset(n);
     virtio_config_write(vdev, offsetof(VirtioNetConfig, mac), n->mac, NET_ALEN, false);
     virtio_net_update_status(n);
-    virtio_net_update_pairs(n);
+    virtio_net_set_rss(n, NULL);
 }
 
 /* Legacy drivers without the control queue's command write their address here. */
@@ -272,6 +274,7 @@ static void stop_queue(VirtQueue *vq)
     VirtNetPair *p = vq->opaque;
 
     if (p && vq == p->rx) {
+        virtio_net_inbox_run(p);
         net_ready(&p->nq);
     }
 }
@@ -392,6 +395,7 @@ static void resume_in_ctx(void *opaque)
 {
     VirtNetPair *p = opaque;
 
+    virtio_net_inbox_run(p);
     net_ready(&p->nq);
 }
 
@@ -412,6 +416,9 @@ static void init_config(VirtIONet *n)
         .mtu = n->host_mtu,
         .speed = (uint32_t)n->speed,
         .duplex = !n->duplex ? 0xff : !strcmp(n->duplex, "full"),
+        .rss_max_key_size = VIRTIO_NET_RSS_MAX_KEY,
+        .rss_max_indirection_table_length = VIRTIO_NET_RSS_MAX_TABLE,
+        .supported_hash_types = VIRTIO_NET_RSS_TYPES,
     };
 
     memcpy(c.mac, n->mac, NET_ALEN);
@@ -455,6 +462,7 @@ static void virtio_net_placed(VirtIODevice *vdev)
     for (unsigned i = 0; i < n->pairs; i++) {
         ctx[i] = virtio_net_pair(n, i)->rx->ctx;
         n->nic->queues[i]->ctx = ctx[i];
+        virtio_net_inbox_init(virtio_net_pair(n, i));
     }
     if (be) {
         net_connect(n->nic, be, ctx, NULL);
@@ -476,6 +484,10 @@ static void virtio_net_unrealize(VirtIODevice *vdev)
         p->rx->opaque = p->tx->opaque = NULL;
         g_clear_pointer(&p->iov, g_free);
         g_clear_pointer(&p->frame, g_free);
+    }
+    net_disconnect(n->nic);
+    for (unsigned i = 0; i < n->pairs; i++) {
+        virtio_net_inbox_free(virtio_net_pair(n, i));
     }
     net_port_free(n->nic);
     n->nic = NULL;
@@ -534,6 +546,7 @@ static const ObjectProperty feature_props[] = {
     FEATURE("guest_announce", VIRTIO_NET_F_GUEST_ANNOUNCE, true,
             "the driver announces itself when asked to"),
     FEATURE("mq", VIRTIO_NET_F_MQ, false, "as many pairs of queues as the back end has queues"),
+    FEATURE("rss", VIRTIO_NET_F_RSS, false, "the driver says which queue a packet comes to"),
 };
 
 static const ObjectProperty virtio_net_props[] = {

@@ -5,6 +5,7 @@
 
 #include "hw/virtio/virtio-pci.h"
 #include "net/net.h"
+#include "qemu/thread.h"
 
 #define TYPE_VIRTIO_NET "virtio-net-device"
 
@@ -35,6 +36,7 @@
 #define VIRTIO_NET_F_GUEST_USO4 54
 #define VIRTIO_NET_F_GUEST_USO6 55
 #define VIRTIO_NET_F_HOST_USO 56
+#define VIRTIO_NET_F_RSS 60
 #define VIRTIO_NET_F_SPEED_DUPLEX 63
 
 /* Configuration space [5.1.4]. */
@@ -42,11 +44,17 @@ typedef struct QEMU_PACKED VirtioNetConfig {
     uint8_t mac[NET_ALEN];
     uint16_t status, max_virtqueue_pairs, mtu;
     uint32_t speed;
-    uint8_t duplex;
+    uint8_t duplex, rss_max_key_size;
+    uint16_t rss_max_indirection_table_length;
+    uint32_t supported_hash_types;
 } VirtioNetConfig;
-G_STATIC_ASSERT(sizeof(VirtioNetConfig) == 17);
+G_STATIC_ASSERT(sizeof(VirtioNetConfig) == 24);
 #define VIRTIO_NET_S_LINK_UP 1
 #define VIRTIO_NET_S_ANNOUNCE 2
+
+#define VIRTIO_NET_RSS_MAX_KEY 40
+#define VIRTIO_NET_RSS_MAX_TABLE 128
+#define VIRTIO_NET_RSS_TYPES 0x3fu /* IPv4, IPv6, each alone, with TCP, with UDP */
 
 #define MAC_TABLE_SIZE 64 /* of each of the two tables */
 
@@ -62,6 +70,8 @@ typedef struct RxFilter {
 } RxFilter;
 
 typedef struct VirtIONet VirtIONet;
+typedef struct VirtNetRss VirtNetRss; /* which queue a packet goes to; constant once made */
+typedef struct VirtNetPacket VirtNetPacket;
 
 /* A receive and a transmit queue and the wire between them and the back end, all in one context. */
 typedef struct VirtNetPair {
@@ -69,13 +79,21 @@ typedef struct VirtNetPair {
     VirtIONet *n;
     VirtQueue *rx, *tx;
     /* --- context --- */
-    RxFilter filter;   /* a copy of the device's */
-    bool active;       /* below the number of pairs that the driver asked for */
-    unsigned hdr_len;  /* of the driver's headers */
-    struct iovec *iov; /* of a frame being sent */
-    uint8_t *frame;    /* one in one piece, for what is left to do */
-    bool congested;    /* the back end asked for a pause while a chain was sent */
+    RxFilter filter;       /* a copy of the device's */
+    bool active;           /* below the number of pairs that the driver asked for */
+    unsigned hdr_len;      /* of the driver's headers */
+    struct iovec *iov;     /* of a frame being sent */
+    uint8_t *frame;        /* one in one piece, for what is left to do */
+    const VirtNetRss *rss; /* NULL: the back end chooses the queue */
+    bool inbox_waits;      /* for buffers */
+    bool congested;        /* the back end asked for a pause while a chain was sent */
     uint64_t rx_drops, tx_drops;
+    /* --- packets that came in at other queues --- */
+    QemuMutex inbox_lock;
+    AioBH *inbox_bh;                     /* in the context; constant while realized */
+    VirtNetPacket *inbox, **inbox_tail;  /* inbox_lock */
+    unsigned inbox_packets, inbox_drops; /* inbox_lock */
+    size_t inbox_bytes;                  /* inbox_lock */
 } VirtNetPair;
 
 /* The NIC as the network sees it. */
@@ -102,6 +120,7 @@ struct VirtIONet {
     /* --- home --- */
     RxFilter filter;
     unsigned active_pairs;
+    VirtNetRss *rss;
     uint64_t guest_offloads; /* feature bits that are on now */
     bool announce;           /* VIRTIO_NET_S_ANNOUNCE */
 };
@@ -114,17 +133,33 @@ static inline VirtNetPair *virtio_net_pair(VirtIONet *n, unsigned i)
 
 /* Wire's context. */
 bool virtio_net_receive(NetQueue *nq, const struct iovec *iov, unsigned niov, size_t len);
+/* The same behind the choice of the queue. */
+bool virtio_net_receive_here(VirtNetPair *p, const struct iovec *iov, unsigned niov, size_t len);
 void virtio_net_handle_rx(VirtQueue *vq);
 void virtio_net_handle_tx(VirtQueue *vq);
 void virtio_net_resume_tx(NetQueue *nq);
 /* True: the frame, whose first bytes (14, or 18 if it has them) are at head, is wanted. */
 bool virtio_net_filter_accepts(const RxFilter *f, const uint8_t *head, size_t len);
 
-/* Home. */
+/* The pair that the frame goes to. */
+unsigned virtio_net_rss_queue(const VirtNetRss *r, const uint8_t *frame, size_t len);
+/* Any pair's context: puts a packet into the inbox of another pair; bounded, what does not fit is
+ * lost. */
+void virtio_net_hand_over(VirtNetPair *to, const struct iovec *iov, unsigned niov, size_t len);
+/* The pair's context: delivers what is in its inbox. */
+void virtio_net_inbox_run(void *pair);
+/* Main loop. */
+void virtio_net_inbox_init(VirtNetPair *p);
+void virtio_net_inbox_free(VirtNetPair *p);
+
+/* Home: the command's data; NULL: they make no sense.  *pairs: how many are in use. g_free. */
+VirtNetRss *virtio_net_rss_parse(VirtIONet *n, const VirtElem *e, unsigned *pairs);
 void virtio_net_handle_ctrl(VirtQueue *vq);
 void virtio_net_filter_reset(VirtIONet *n);
 /* Gives each pair the filter, the offloads and whether it is active, as they are now. */
 void virtio_net_update_pairs(VirtIONet *n);
+/* The same with another choice of queues, which becomes the device's. */
+void virtio_net_set_rss(VirtIONet *n, VirtNetRss *rss);
 void virtio_net_update_status(VirtIONet *n);
 /* Main loop. */
 RxFilterInfo *virtio_net_query_rx_filter(NetPort *p);

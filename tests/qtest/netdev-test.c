@@ -1063,6 +1063,163 @@ static void test_tap(void)
     g_assert_cmpuint(if_nametoindex(name), ==, 0);
 }
 
+/* The key and the frames of the specification's "verification suite"; their hashes. */
+static const uint8_t rss_key[40] = {0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67,
+                                    0x25, 0x3d, 0x43, 0xa3, 0x8f, 0xb0, 0xd0, 0xca, 0x2b, 0xcb,
+                                    0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3, 0x80, 0x30,
+                                    0xf2, 0x0c, 0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa};
+static const struct {
+    uint8_t src[4], dst[4];
+    uint16_t sport, dport;
+    uint32_t with_ports, without;
+} rss_frames[] = {
+    {{66, 9, 149, 187}, {161, 142, 100, 80}, 2794, 1766, 0x51ccc178, 0x323e8fc2},
+    {{199, 92, 111, 2}, {65, 69, 140, 83}, 14230, 4739, 0xc626b0ea, 0xd718262a},
+    {{24, 19, 198, 95}, {12, 22, 207, 184}, 12898, 38024, 0x5c2b394a, 0xd2d0a5de},
+    {{38, 27, 205, 30}, {209, 142, 163, 6}, 48228, 2217, 0xafc7327f, 0x82989176},
+    {{153, 39, 163, 191}, {202, 188, 127, 2}, 44251, 1303, 0x10e828a2, 0x5d1809c5},
+};
+
+static uint8_t set_rss(Guest *g, uint32_t types, uint16_t mask, uint16_t unclassified,
+                       const uint16_t *table, uint16_t max_tx, uint8_t key_len, unsigned cut)
+{
+    uint64_t at = qtest_alloc(g->s, 4096, 4096);
+    uint8_t cmd[512] = {4, 1};
+    unsigned len = 10, n = mask + 1u;
+    QVirtioBuf b[2] = {{at, 0, false}, {at + 1000, 1, true}};
+    uint32_t used;
+
+    memcpy(cmd + 2, &types, 4);
+    memcpy(cmd + 6, &mask, 2);
+    memcpy(cmd + 8, &unclassified, 2);
+    memcpy(cmd + len, table, 2 * MIN(n, 128));
+    len += 2 * MIN(n, 128);
+    memcpy(cmd + len, &max_tx, 2);
+    cmd[len + 2] = key_len;
+    memcpy(cmd + len + 3, rss_key, 40);
+    len += 3 + key_len - cut;
+    b[0].len = len;
+    qtest_memwrite(g->s, at, cmd, len);
+    qtest_writeb(g->s, at + 1000, 0xaa);
+    qvirtio_add(&g->v[0]->q[4], b, 2, false);
+    qvirtio_kick(&g->v[0]->q[4]);
+    qvirtio_wait(&g->v[0]->q[4], &used);
+    return qtest_readb(g->s, at + 1000);
+}
+
+/* The queue that this frame comes to. */
+static unsigned queue_of(Guest *g, int fd, uint8_t *f, unsigned len)
+{
+    gint64 end = g_get_monotonic_time() + 10 * G_TIME_SPAN_SECOND;
+    unsigned found = 2;
+    uint8_t got[RX_BUF];
+
+    g_assert_cmpint(send(fd, f, len, 0), ==, len);
+    while (found == 2) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        for (unsigned r = 0; r < 2; r++) {
+            QVirtQueue *rx = &g->v[0]->q[2 * r];
+
+            while (qvirtio_ready(rx)) {
+                uint32_t used;
+                uint64_t at = g->rx_at[r][qvirtio_wait(rx, &used)];
+                QVirtioBuf again = {at, RX_BUF, true};
+
+                qtest_memread(g->s, at + HDR, got, used - HDR);
+                if (used == len + HDR && !memcmp(got, f, len)) {
+                    found = r;
+                }
+                g->rx_at[r][qvirtio_add(rx, &again, 1, false)] = at;
+                qvirtio_kick(rx);
+            }
+        }
+    }
+    return found;
+}
+
+static void test_tap_rss(void)
+{
+    static const uint8_t to[6] = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
+    g_autofree char *name = g_strdup_printf("qr%d", (int)getpid() % 100000);
+    g_autofree char *args = g_strdup_printf(
+        "-netdev tap,id=n0,ifname=%s,script=no,downscript=no,queues=2 -device "
+        "virtio-net-pci,addr=4,netdev=n0,mq=on,rss=on,iothread-vq-mapping.0.iothread=iot0,"
+        "iothread-vq-mapping.1.iothread=iot1",
+        name);
+    int tun = open("/dev/net/tun", O_RDWR), fd;
+    struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI};
+    bool may = tun >= 0 && ioctl(tun, TUNSETIFF, &ifr) == 0;
+    uint16_t table[128];
+    uint8_t f[200];
+    Guest *g;
+
+    if (tun >= 0) {
+        close(tun);
+    }
+    if (!may) {
+        g_test_skip("no right to make a tap interface");
+        return;
+    }
+    g = boot(0, args);
+    fd = packet_socket(name);
+    g->v[0] = qvirtio_new(g->bus, 0, QPCI_DEVFN(4, 0), false);
+    qvirtio_start(g->v[0], F_MRG | QVIRTIO_F(17) | QVIRTIO_F(22) | QVIRTIO_F(60), 5, 0, false);
+    g_assert_cmpuint(qvirtio_config(g->v[0], 17, 1), ==, 40);
+    g_assert_cmpuint(qvirtio_config(g->v[0], 18, 2), ==, 128);
+    g_assert_cmphex(qvirtio_config(g->v[0], 20, 4), ==, 0x3f);
+    for (unsigned r = 0; r < 2; r++) {
+        g->rx[r] = qtest_alloc(g->s, RX_COUNT * RX_BUF, 4096);
+        for (unsigned i = 0; i < RX_COUNT; i++) {
+            QVirtioBuf b = {g->rx[r] + i * RX_BUF, RX_BUF, true};
+
+            g->rx_at[r][qvirtio_add(&g->v[0]->q[2 * r], &b, 1, false)] = b.addr;
+        }
+        qvirtio_kick(&g->v[0]->q[2 * r]);
+    }
+    for (unsigned i = 0; i < 128; i++) {
+        table[i] = (uint16_t)(i >> 1 & 1);
+    }
+    /* what makes no sense */
+    g_assert_cmphex(set_rss(g, 0x7f, 127, 0, table, 2, 40, 0), ==, 1);
+    g_assert_cmphex(set_rss(g, 0x3f, 255, 0, table, 2, 40, 0), ==, 1);
+    g_assert_cmphex(set_rss(g, 0x3f, 126, 0, table, 2, 40, 0), ==, 1);
+    g_assert_cmphex(set_rss(g, 0x3f, 127, 2, table, 2, 40, 0), ==, 1);
+    g_assert_cmphex(set_rss(g, 0x3f, 127, 0, table, 0, 40, 0), ==, 1);
+    g_assert_cmphex(set_rss(g, 0x3f, 127, 0, table, 3, 40, 0), ==, 1);
+    g_assert_cmphex(set_rss(g, 0x3f, 127, 0, table, 2, 39, 0), ==, 1);
+    g_assert_cmphex(set_rss(g, 0x3f, 127, 0, table, 2, 40, 1), ==, 1);
+    table[5] = 2;
+    g_assert_cmphex(set_rss(g, 0x3f, 127, 0, table, 2, 40, 0), ==, 1);
+    table[5] = 0;
+    for (unsigned ports = 0; ports < 2; ports++) {
+        g_assert_cmphex(set_rss(g, ports ? 0x3f : 0x09, 127, 1, table, 2, 40, 0), ==, 0);
+        for (unsigned round = 0; round < 3; round++) {
+            for (unsigned i = 0; i < G_N_ELEMENTS(rss_frames); i++) {
+                uint32_t hash = ports ? rss_frames[i].with_ports : rss_frames[i].without;
+
+                memset(f, 0, sizeof(f));
+                put16(f + 34, rss_frames[i].sport);
+                put16(f + 36, rss_frames[i].dport);
+                f[60] = (uint8_t)(round * 10 + i);
+                ip_frame(f, to, rss_frames[i].src, rss_frames[i].dst, round % 2 ? 17 : 6, 100);
+                g_assert_cmpuint(queue_of(g, fd, f, 134), ==, hash >> 1 & 1);
+                /* a fragment has no ports that count */
+                f[20] = 0x20;
+                g_assert_cmpuint(queue_of(g, fd, f, 134), ==, rss_frames[i].without >> 1 & 1);
+            }
+        }
+        /* what has no addresses */
+        put16(f + 12, 0x88b5);
+        g_assert_cmpuint(queue_of(g, fd, f, 100), ==, 1);
+    }
+    /* one queue again */
+    g_assert_cmphex(set_pairs(g, 1), ==, 0);
+    g_assert_cmpuint(queue_of(g, fd, f, 100), ==, 0);
+    qvirtio_reset(g->v[0]);
+    close(fd);
+    stop(g);
+}
+
 /* A descriptor that somebody else opened, without headers; the interface goes away meanwhile. */
 static void test_tap_fd(void)
 {
@@ -1193,6 +1350,7 @@ int main(int argc, char **argv)
     g_test_add_func("/netdev/hub", test_hub);
     g_test_add_func("/netdev/filter-dump", test_filter_dump);
     g_test_add_func("/netdev/tap/queues", test_tap);
+    g_test_add_func("/netdev/tap/rss", test_tap_rss);
     g_test_add_func("/netdev/tap/fd", test_tap_fd);
     if (have_user()) {
         g_test_add_func("/netdev/user/dhcp", test_user_dhcp);
