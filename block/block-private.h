@@ -155,6 +155,10 @@ bool range_lock_take(RangeLock *rl, BlkRequest *req, uint64_t start, uint64_t en
                      bool serialising);
 void range_lock_drop(RangeLock *rl, BlkRequest *req);
 
+/* drive.c */
+/* An image as -drive file=... would open it, read-only; a reference. */
+BlockNode *drive_open_medium(const char *filename, const char *format, GError **errp);
+
 /* error.c */
 typedef enum BlkErrorPolicy {
     BLK_ON_ERROR_REPORT,

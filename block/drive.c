@@ -236,7 +236,10 @@ static bool take_interface(json_object *opts, DriveInfo *info, GError **errp)
             return true;
         }
     }
-    if (iface) {
+    if (iface && g_str_equal(iface, "scsi")) {
+        error_setg(errp, "-drive if=scsi: this machine has no SCSI controller of its own; use "
+                         "if=none,id=ID with -device virtio-scsi-pci -device scsi-hd,drive=ID");
+    } else if (iface) {
         error_setg(errp, "-drive if=%s is not valid: use none, ide, floppy, pflash or virtio",
                    iface);
     }
@@ -363,6 +366,18 @@ static bool build_node(json_object *opts, GError **errp)
     }
     set_str(opts, "driver", "raw");
     return true;
+}
+
+BlockNode *drive_open_medium(const char *filename, const char *format, GError **errp)
+{
+    g_autoptr(json_object) opts = json_object_new_object();
+
+    set_str(opts, "x-file-name", filename);
+    set_str(opts, "read-only", "on");
+    if (format) {
+        set_str(opts, "format", format);
+    }
+    return build_node(opts, errp) ? block_node_open(opts, NULL, errp) : NULL;
 }
 
 static bool take_drive(json_object *opts, Drive *d, DriveInfo *info, GError **errp)

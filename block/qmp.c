@@ -3,6 +3,7 @@
 #include "block-private.h"
 
 #include "block/block-monitor.h"
+#include "block/removable.h"
 #include "hw/qdev-core.h"
 #include "qapi/qapi-commands.h"
 #include "qapi/qapi-events.h"
@@ -128,6 +129,32 @@ static char *device_name(BlockBackend *blk)
     return object_get_canonical_path(blk->dev);
 }
 
+static void tray_state(BlockInfo *info, BlkRemovable *rm)
+{
+    if (rm) {
+        info->removable = info->has_tray_open = true;
+        info->tray_open = rm->ops->tray_open(rm->dev);
+        info->locked = rm->ops->tray_locked(rm->dev);
+    }
+}
+
+/* A drive without a medium. */
+static void list_empty(BlkRemovable *rm, void *opaque)
+{
+    BlockInfoList ***tail = opaque;
+    BlockInfo *info;
+
+    if (rm->ops->medium(rm->dev)) {
+        return; /* it was listed */
+    }
+    info = g_new0(BlockInfo, 1);
+    info->device = g_strdup(rm->drive_id ? rm->drive_id : "");
+    info->qdev = rm->dev->id ? g_strdup(rm->dev->id) : object_get_canonical_path(OBJECT(rm->dev));
+    info->type = g_strdup("unknown");
+    tray_state(info, rm);
+    QAPI_LIST_APPEND(*tail, info);
+}
+
 static void list_disk(BlockBackend *blk, void *opaque)
 {
     BlockInfoList ***tail = opaque;
@@ -141,6 +168,7 @@ static void list_disk(BlockBackend *blk, void *opaque)
     info->io_status = status == ENOSPC ? BLOCK_DEVICE_IO_STATUS_NOSPACE
                       : status         ? BLOCK_DEVICE_IO_STATUS_FAILED
                                        : BLOCK_DEVICE_IO_STATUS_OK;
+    tray_state(info, blk_removable_of(blk));
     info->inserted = node_info(blk->root, blk_write_cache_enabled(blk),
                                blk->attached ? blk->writes : !blk->root->read_only);
     QAPI_LIST_APPEND(*tail, info);
@@ -151,6 +179,7 @@ BlockInfoList *qmp_query_block(GError **errp)
     BlockInfoList *list = NULL, **tail = &list;
 
     blk_foreach(list_disk, &tail);
+    blk_removable_foreach(list_empty, &tail);
     return list;
 }
 

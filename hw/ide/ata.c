@@ -176,6 +176,10 @@ static bool request_result(AtaTask *t, int ret)
 {
     IDEDrive *d = t->drive;
 
+    if (ret < 0 && !d->conf.blk) {
+        atapi_medium_gone(t);
+        return true;
+    }
     if (ret < 0 && t->req.op != BLK_DISCARD) {
         switch (blk_error_action(d->conf.blk, t->req.op == BLK_READ, -ret)) {
         case BLOCK_ERROR_ACTION_STOP:
@@ -231,7 +235,12 @@ void ide_drive_resume(void *opaque, bool running, RunState state)
     for (AtaTask *next; list; list = next) {
         next = list->next_stalled;
         list->stalled = false;
-        submit(list);
+        if (d->conf.blk) {
+            submit(list);
+        } else {
+            atapi_medium_gone(list);
+            list->ready(list);
+        }
     }
 }
 
@@ -266,6 +275,10 @@ bool ata_task_transfer(AtaTask *t, void *buf, uint32_t len)
     bool in = t->phase == ATA_PHASE_IN;
 
     g_assert(len && len <= t->total - t->done);
+    if (t->medium && !t->drive->conf.blk) {
+        atapi_medium_gone(t);
+        return true;
+    }
     if (t->medium) {
         t->piece = len;
         start_request(t, in ? BLK_READ : BLK_WRITE, t->fua ? BLK_REQ_FUA : 0, t->offset + t->done,

@@ -171,7 +171,10 @@ static bool ide_realize(DeviceState *dev, GError **errp)
         blk_set_write_cache(d->conf.blk, d->conf.write_cache == ON_OFF_AUTO_ON);
     }
     bus->drive[d->unit] = d;
-    if (d->conf.blk) {
+    if (d->is_cd) {
+        blk_removable_add(&d->medium, dev, &atapi_removable_ops, d->conf.blk);
+    }
+    if (d->conf.blk || d->is_cd) {
         d->vmstate = qemu_add_vm_change_state_handler(ide_drive_resume, d);
     }
     add_boot_device_path(d->conf.bootindex, dev, suffix);
@@ -190,6 +193,9 @@ static void ide_unrealize(DeviceState *dev)
     }
     bus->plugged(bus); /* what is under way is cancelled while the drive is still there */
     bus->drive[d->unit] = NULL;
+    if (d->is_cd) {
+        blk_removable_del(&d->medium);
+    }
     if (d->conf.blk) {
         blk_detach_dev(d->conf.blk);
         d->conf.blk = NULL;

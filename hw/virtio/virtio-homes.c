@@ -189,25 +189,27 @@ static bool map_queues(VirtIODevice *vdev, json_object *vqs, IOThread *iot, GErr
         return false;
     }
     for (size_t i = 0; i < json_object_array_length(vqs); i++) {
+        unsigned fixed = VIRTIO_DEVICE_GET_CLASS(vdev)->fixed_queues;
         uint64_t n;
 
         if (!queue_number(json_object_array_get_idx(vqs, i), &n, errp)) {
             return false;
         }
-        if (n >= vdev->num_vqs) {
+        if (n >= vdev->num_vqs - fixed) {
             error_setg(errp, "iothread-vq-mapping: queue %" PRIu64 ": the device has 0 to %u", n,
-                       vdev->num_vqs - 1);
+                       vdev->num_vqs - fixed - 1);
             return false;
         }
+        n += fixed;
         if (vdev->vqs[n]->ctx) {
-            error_setg(errp, "iothread-vq-mapping: queue %" PRIu64 " is named twice", n);
+            error_setg(errp, "iothread-vq-mapping: queue %" PRIu64 " is named twice", n - fixed);
             return false;
         }
         if (group_of(vdev, n) < 0) {
             error_setg(errp,
                        "iothread-vq-mapping: queue %" PRIu64
                        " is the control queue, which stays with the registers: leave it out",
-                       n);
+                       n - fixed);
             return false;
         }
         vdev->vqs[n]->ctx = iothread_get_context(iot);
@@ -222,7 +224,8 @@ static bool check_groups(VirtIODevice *vdev, GError **errp)
         VirtQueue *vq = vdev->vqs[n];
 
         if (!vq->ctx) {
-            error_setg(errp, "iothread-vq-mapping: queue %u is not in the list", n);
+            error_setg(errp, "iothread-vq-mapping: queue %u is not in the list",
+                       n - VIRTIO_DEVICE_GET_CLASS(vdev)->fixed_queues);
             return false;
         }
         if (n && group_of(vdev, n) == group_of(vdev, n - 1) && vq->ctx != vdev->vqs[n - 1]->ctx) {

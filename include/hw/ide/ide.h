@@ -12,7 +12,7 @@
 #ifndef HW_IDE_IDE_H
 #define HW_IDE_IDE_H
 
-#include "block/block-backend.h"
+#include "block/removable.h"
 #include "hw/qdev-core.h"
 #include "qemu/thread.h"
 
@@ -118,8 +118,9 @@ struct IDEDrive {
     uint8_t ncq_error_tag; /* 0x80: none; for the log */
     AtaRegs ncq_error;
     /* CD. */
-    bool tray_open, tray_locked, changed, event_pending;
+    bool tray_open, tray_locked, changed, event_pending, eject_request;
     uint8_t sense_key, asc, ascq;
+    BlkRemovable medium;
     AtaTask *stalled; /* wait for the VM to run again */
     void *vmstate;
 };
@@ -150,5 +151,7 @@ bool ata_flush(AtaTask *t);
 bool atapi_start(AtaTask *t);
 bool atapi_data_out(AtaTask *t);
 void atapi_read_error(AtaTask *t);
+void atapi_medium_gone(AtaTask *t);
+extern const BlkRemovableOps atapi_removable_ops;
 
 #endif
