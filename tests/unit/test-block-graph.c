@@ -168,7 +168,8 @@ static void test_drive(void)
     drive_fails("looks like an image in a format other than raw", q1);
     g_assert_true(drive_add(q2, NULL, &err));
     blk_detach_dev(blk_find("q"));
-    drive_fails("if=scsi is not valid", "file=x,if=scsi");
+    drive_fails("-device virtio-scsi-pci -device scsi-hd,drive=ID", "file=x,if=scsi");
+    drive_fails("if=mtd is not valid", "file=x,if=mtd");
     drive_fails("Could not open", "file=x");
     drive_fails("snapshot=on is not supported", "file=x,if=none,snapshot=on");
     drive_fails("cache=fast is not valid", "file=x,if=none,cache=fast");
