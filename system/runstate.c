@@ -28,7 +28,7 @@ const char *const shutdown_cause_names[] = {
     "host-ui", "guest-shutdown", "guest-reset",   "guest-panic",           "subsystem-reset",
     NULL};
 
-enum { REQ_SHUTDOWN = 1, REQ_RESET = 2, REQ_STOP = 4, REQ_POWERDOWN = 8, REQ_PANIC = 16 };
+enum { REQ_SHUTDOWN = 1, REQ_RESET = 2, REQ_STOP = 4, REQ_POWERDOWN = 8, REQ_PANIC = 16, REQ_SUSPEND = 32, REQ_WAKEUP = 64 };
 
 typedef struct Notifier {
     void (*fn)(void *opaque);
@@ -46,6 +46,7 @@ static struct {
     bool exiting; /* main loop */
     bool no_reboot, no_shutdown;
     int panic_action; /* PanicAction */
+    bool waking;      /* the reset under way is the end of a suspend */
     GPtrArray *state_handlers, *powerdown, *exits;
 } rs = {.state = RUN_STATE_PRELAUNCH};
 
@@ -150,8 +151,8 @@ bool vm_start(GError **errp)
     RunState state = runstate_get();
 
     assert_main_loop();
-    if (state == RUN_STATE_RUNNING) {
-        return true;
+    if (state == RUN_STATE_RUNNING || state == RUN_STATE_SUSPENDED) {
+        return true; /* who sleeps is woken by system_wakeup */
     }
     if (state == RUN_STATE_SHUTDOWN || state == RUN_STATE_INTERNAL_ERROR ||
         state == RUN_STATE_GUEST_PANICKED) {
@@ -204,6 +205,21 @@ void qemu_system_powerdown_request(void)
     request(REQ_POWERDOWN);
 }
 
+void qemu_system_suspend_request(void)
+{
+    request(REQ_SUSPEND);
+}
+
+void qemu_system_wakeup_request(void)
+{
+    request(REQ_WAKEUP);
+}
+
+bool qemu_system_is_waking(void)
+{
+    return rs.waking;
+}
+
 void qemu_system_vmstop_request(RunState state)
 {
     __atomic_store_n(&rs.stop_state, state, __ATOMIC_RELAXED);
@@ -217,6 +233,34 @@ void qemu_system_guest_panicked(void)
 
 /* --- acting on them: main loop
  * ------------------------------------------------------------------------------ */
+
+/* No STOP: the guest sleeps, and guest time goes on, for something must wake it. */
+static void act_on_suspend(void)
+{
+    if (!runstate_is_running()) {
+        return;
+    }
+    pause_all_vcpus();
+    ioregion_flush_all();
+    runstate_set(RUN_STATE_SUSPENDED);
+    state_changed(false, RUN_STATE_SUSPENDED);
+    qapi_event_emit("SUSPEND", NULL);
+}
+
+/* The machine resets around its RAM; firmware, or the kernel itself, goes on from there. */
+static void act_on_wakeup(void)
+{
+    if (runstate_get() != RUN_STATE_SUSPENDED) {
+        return; /* it was awake */
+    }
+    rs.waking = true;
+    qemu_system_reset(SHUTDOWN_CAUSE_NONE);
+    rs.waking = false;
+    runstate_set(RUN_STATE_RUNNING);
+    qapi_event_emit("WAKEUP", NULL);
+    state_changed(true, RUN_STATE_RUNNING);
+    resume_all_vcpus();
+}
 
 static bool cause_is_guest(ShutdownCause cause)
 {
@@ -250,6 +294,11 @@ void qemu_system_reset(ShutdownCause reason)
         if (state == RUN_STATE_SHUTDOWN || state == RUN_STATE_INTERNAL_ERROR ||
             state == RUN_STATE_GUEST_PANICKED) {
             runstate_set(RUN_STATE_PAUSED);
+        }
+        if (state == RUN_STATE_SUSPENDED) { /* it starts anew */
+            runstate_set(RUN_STATE_RUNNING);
+            state_changed(true, RUN_STATE_RUNNING);
+            running = true;
         }
     }
     if (running) {
@@ -318,10 +367,19 @@ static void requests_bh(void *opaque)
     if ((req & REQ_RESET) && !rs.exiting) {
         act_on_reset();
     }
+    if ((req & REQ_SUSPEND) && !rs.exiting) {
+        act_on_suspend();
+    }
+    if ((req & REQ_WAKEUP) && !rs.exiting) {
+        act_on_wakeup();
+    }
     if ((req & REQ_STOP) && !rs.exiting) {
         vm_stop(__atomic_load_n(&rs.stop_state, __ATOMIC_RELAXED));
     }
     if ((req & REQ_POWERDOWN) && !rs.exiting) {
+        if (runstate_get() == RUN_STATE_SUSPENDED) {
+            qemu_system_wakeup_request(); /* the button wakes */
+        }
         qapi_event_emit("POWERDOWN", NULL);
         notify_all(rs.powerdown);
     }

@@ -263,7 +263,8 @@ static void unknown(const char *word)
 /* Moves the virtual clock to target, if it may be moved there. */
 static void advance(int64_t now, int64_t target, bool allowed)
 {
-    allowed = allowed && runstate_is_running();
+    /* A guest that sleeps has time, too: its clock may wake it. */
+    allowed = allowed && (runstate_is_running() || runstate_get() == RUN_STATE_SUSPENDED);
     if (allowed) {
         now = target > now ? aio_clock_advance(target) : now;
     }

@@ -3,7 +3,8 @@
  * sheet, 7.2). */
 #include "hw/acpi/pm.h"
 
-#include "monitor/monitor.h"
+#include "monitor/hmp.h"
+#include "qapi/qapi-commands.h"
 #include "qemu/log.h"
 #include "system/runstate.h"
 
@@ -78,6 +79,7 @@ void acpi_pm_power_button(AcpiPM *pm)
     QEMU_LOCK_GUARD(&pm->lock);
 
     pm->pm1_sts |= PM1_PWRBTN;
+    pm->woken_by |= PM1_PWRBTN; /* if it sleeps */
     update_sci(pm);
 }
 
@@ -98,6 +100,12 @@ static void sleep_enter(AcpiPM *pm, unsigned type)
     case SLP_TYP_S5:
         qemu_system_shutdown_request(SHUTDOWN_CAUSE_GUEST_SHUTDOWN);
         return;
+    case SLP_TYP_S3:
+        if (!pm->disable_s3) {
+            qemu_system_suspend_request();
+            return;
+        }
+        break;
     case SLP_TYP_S4:
         if (!pm->disable_s4) {
             qapi_event_emit("SUSPEND_DISK", NULL);
@@ -178,7 +186,8 @@ static void write_byte(AcpiPM *pm, unsigned reg, uint8_t val)
     }
 }
 
-/* The timer is a function of the time alone: read without a lock, wherever the registers are at home. */
+/* The timer is a function of the time alone: read without a lock, wherever the registers are at
+ * home. */
 static bool read_timer(void *opaque, hwaddr offset, uint64_t *data, unsigned size)
 {
     uint32_t t;
@@ -312,11 +321,49 @@ void acpi_pm_reset(AcpiPM *pm)
     QEMU_LOCK_GUARD(&pm->lock);
 
     pm->pm1_sts = pm->pm1_en = pm->pm1_cnt = 0;
+    if (qemu_system_is_waking()) {
+        pm->pm1_sts = PM1_WAK | (pm->woken_by & (PM1_PWRBTN | PM1_RTC));
+        pm->pm1_cnt = PM1_CNT_SCI_EN; /* the OS goes on with ACPI mode on */
+    }
+    pm->woken_by = 0;
     pm->gpe_sts = pm->gpe_en = 0;
     pm->smi_en = SMI_EN_APMC;
     pm->apm_cmd = pm->apm_sts = 0;
     update_sci(pm);
 }
+
+/* The only PM block, for QMP. */
+static const AcpiPM *the_pm;
+
+void qmp_system_wakeup(GError **errp)
+{
+    if (runstate_get() != RUN_STATE_SUSPENDED) {
+        error_setg(errp, "Unable to wake up: guest is not in suspended state");
+        return;
+    }
+    qemu_system_wakeup_request();
+    qemu_system_process_requests();
+}
+
+CurrentMachineParams *qmp_query_current_machine(GError **errp)
+{
+    CurrentMachineParams *p = g_new0(CurrentMachineParams, 1);
+
+    p->wakeup_suspend_support = the_pm && !the_pm->disable_s3;
+    return p;
+}
+
+static void hmp_system_wakeup(Monitor *mon, const HmpArgs *args)
+{
+    GError *err = NULL;
+
+    qmp_system_wakeup(&err);
+    if (err) {
+        hmp_report(mon, err);
+    }
+}
+HMP_COMMAND(hmp_system_wakeup, "system_wakeup", "", "wake a guest that sleeps", hmp_system_wakeup,
+            0, 0);
 
 static void powerdown(void *opaque)
 {
@@ -326,6 +373,7 @@ static void powerdown(void *opaque)
 void acpi_pm_init(AcpiPM *pm, const AcpiPMModel *model, Object *owner)
 {
     pm->model = model;
+    the_pm = pm;
     qemu_mutex_init(&pm->lock);
     pm->timer = aio_timer_new(aio_get_main(), QEMU_CLOCK_VIRTUAL, carry, pm);
     memory_region_init_io(&pm->io, owner, &pm_ops, pm, model->name, model->block_size);

@@ -120,7 +120,21 @@ static void aml_name(AcpiTables *t, const char *name, uint64_t v)
     put_int(t, v, 8);
 }
 
-/* The generation's GUID has a page of its own in the blob, 40 bytes from its start; 0: there is none. */
+/* Name (\_Sn, Package (4) {type, type, 0, 0}) where the state is offered. */
+static void aml_sleep_state(AcpiTables *t, const char *name, uint8_t type, bool off)
+{
+    enum { NAME_OP = 0x08, PACKAGE_OP = 0x12, BYTE_PREFIX = 0x0a };
+    const uint8_t package[] = {PACKAGE_OP, 8, 4, BYTE_PREFIX, type, BYTE_PREFIX, type, 0, 0};
+
+    if (!off) {
+        put_int(t, NAME_OP, 1);
+        put(t, name, 4);
+        put(t, package, sizeof(package));
+    }
+}
+
+/* The generation's GUID has a page of its own in the blob, 40 bytes from its start; 0: there is
+ * none. */
 static uint32_t build_vmgenid(AcpiTables *t)
 {
     uint8_t guid[16];
@@ -200,6 +214,8 @@ static uint32_t build_ssdt(AcpiTables *t, const PCMachineState *pc, uint32_t gen
     aml_name(t, "PPAN", pvpanic_port());
     aml_name(t, "PHPT", pc->hpet);
     aml_name(t, "PDEV", port_devices());
+    aml_sleep_state(t, "_S3_", SLP_TYP_S3, pc->pm->disable_s3);
+    aml_sleep_state(t, "_S4_", SLP_TYP_S4, pc->pm->disable_s4);
     aml_name(t, "VGIA", 0);
     if (genid) {
         add_pointer(t, t->blob->len - 8, 8, genid);
@@ -404,7 +420,7 @@ AcpiTables *acpi_tables_build(const PCMachineState *pc)
     t->blob = g_byte_array_new();
     t->pointers = g_array_new(false, false, sizeof(AcpiPointer));
     t->checksums = g_array_new(false, false, sizeof(AcpiChecksum));
-    facs = build_facs(t);
+    facs = t->facs = build_facs(t);
     dsdt = build_dsdt(t);
     list[n++] = build_fadt(t, pc, facs, dsdt);
     list[n++] = build_madt(t, pc);

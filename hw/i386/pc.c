@@ -259,6 +259,7 @@ static bool plan_direct_start(PCMachineState *pc, AcpiTables *tables, GError **e
                 tables->blob->len);
             return false;
         }
+        pc->waking_vector = BOOT_ACPI_TABLES + tables->facs + ACPI_FACS_WAKING_VECTOR;
         acpi_tables_relocate(tables, BOOT_ACPI_TABLES);
         acpi_rsdp(tables, BOOT_ACPI_TABLES, rsdp);
         boot_add_data(pc->boot, BOOT_ACPI_TABLES, tables->blob->data, tables->blob->len);
@@ -270,6 +271,27 @@ static bool plan_direct_start(PCMachineState *pc, AcpiTables *tables, GError **e
     }
     g_byte_array_unref(mp);
     return true;
+}
+
+/* As firmware does: in real mode at the vector that the kernel left in the FACS (ACPI 6.4, 5.2.10).
+ */
+static void wake_kernel(PCMachineState *pc)
+{
+    const uint8_t *ram = memory_region_get_ram_ptr(MACHINE(pc)->ram);
+    X86BootRegs regs = {.mode = X86_BOOT_REAL};
+    uint32_t vector = 0;
+
+    if (pc->waking_vector) {
+        memcpy(&vector, ram + pc->waking_vector, sizeof(vector));
+    }
+    if (!vector || vector >= 1 * MiB) {
+        warn_report("the guest sleeps without having said how it goes on: it is reset");
+        qemu_system_reset_request(SHUTDOWN_CAUSE_GUEST_RESET);
+        return;
+    }
+    regs.cs_sel = vector >> 4;
+    regs.rip = vector & 0xf;
+    x86_cpu_set_boot_regs(cpu_first(), &regs);
 }
 
 /* After every device has been reset, before the processors are: what firmware would have done, and
@@ -284,6 +306,10 @@ static void direct_start(void *opaque)
     pc_irq_firmware_setup(pc);
     if (pc->kbd) {
         i8042_firmware_setup(pc->kbd);
+    }
+    if (qemu_system_is_waking()) {
+        wake_kernel(pc);
+        return;
     }
     if (!boot_plan_load(pc->boot, memory_region_get_ram_ptr(ms->ram), &err)) {
         error_report("%s", err->message);

@@ -5,8 +5,10 @@
 #include "hw/timer/home_timer.h"
 #include "monitor/monitor.h"
 #include "qemu/thread.h"
+#include "system/runstate.h"
 
 #define RTC_IRQ 8
+enum { RTC_SHUTDOWN_CODE = 0x0f, SHUTDOWN_S3 = 0xfe, RTC_ALARM = 0x20 };
 
 struct MC146818Device {
     ISADevice parent_obj;
@@ -41,6 +43,9 @@ static void timer_fired(void *opaque)
     QEMU_LOCK_GUARD(&s->lock);
 
     rtc_core_advance(&s->core, now);
+    if (s->core.cmos[RTC_REG_B] & s->core.cmos[RTC_REG_C] & RTC_ALARM) {
+        qemu_system_wakeup_request(); /* one that is awake does not notice */
+    }
     update(s, now);
 }
 
@@ -129,6 +134,8 @@ static void rtc_reset(DeviceState *dev)
     QEMU_LOCK_GUARD(&s->lock);
 
     rtc_core_reset(&s->core, now);
+    /* Firmware looks here for whether to start or to go on. */
+    s->core.cmos[RTC_SHUTDOWN_CODE] = qemu_system_is_waking() ? SHUTDOWN_S3 : 0;
     update(s, now);
 }
 

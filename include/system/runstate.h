@@ -34,6 +34,11 @@ void qemu_system_shutdown_request_with_code(ShutdownCause reason, int exit_code)
 void qemu_system_powerdown_request(void);
 void qemu_system_vmstop_request(RunState state);
 void qemu_system_guest_panicked(void);
+/* The guest goes to sleep in RAM (ACPI S3): vCPUs park, SUSPEND event.  Something wakes it: a reset that keeps RAM, WAKEUP event. */
+void qemu_system_suspend_request(void);
+void qemu_system_wakeup_request(void);
+/* For devices' resets: true if it is the one that ends a suspend. Main loop. */
+bool qemu_system_is_waking(void);
 /* -action and set-action: reboots end the VM; a shutdown pauses it.  Main loop. */
 void runstate_set_no_reboot(bool on);
 void runstate_set_no_shutdown(bool on);

@@ -175,6 +175,119 @@ static void test_debug_exit(void)
     qtest_quit(s);
 }
 
+static void s3_start(void)
+{
+    start("-global ICH9-LPC.disable_s3=0");
+    qtest_outw(s, PM1_CNT, 1 << 10 | 1 << 13);
+    json_object_put(qtest_qmp_event(s, "SUSPEND"));
+}
+
+static void expect_status(const char *status)
+{
+    json_object *st = qtest_qmp_return(s, "{'execute': 'query-status'}"), *v;
+
+    json_object_object_get_ex(st, "status", &v);
+    g_assert_cmpstr(json_object_get_string(v), ==, status);
+    json_object_put(st);
+}
+
+static uint8_t cmos(uint8_t at)
+{
+    qtest_outb(s, 0x70, at);
+    return qtest_inb(s, 0x71);
+}
+
+static void expect_awake(uint16_t by)
+{
+    QPCIBus *bus;
+    QPCIDevice *lpc;
+
+    json_object_put(qtest_qmp_event(s, "WAKEUP"));
+    expect_status("running");
+    g_assert_cmphex(cmos(0x0f), ==, 0xfe);
+    bus = qpci_new(s);
+    lpc = qpci_device_at(bus, 0, QPCI_DEVFN(31, 0));
+    qpci_config_writel(lpc, 0x40, PMBASE | 1);
+    qpci_config_writeb(lpc, 0x44, 0x80);
+    g_assert_cmphex(qtest_inw(s, PM1_STS) & 0x8500, ==, 0x8000 | by);
+    qpci_device_free(lpc);
+    qpci_free(bus);
+}
+
+/* Sleep type 1: SUSPEND, RAM stays, system_wakeup resets around it. */
+static void test_s3(void)
+{
+    uint64_t at;
+
+    start("-global ICH9-LPC.disable_s3=0");
+    at = qtest_alloc(s, 4096, 0);
+    qtest_writel(s, at, 0x12345678);
+    g_free(qtest_qmp_error(s, "GenericError", "{'execute': 'system_wakeup'}"));
+    qtest_outw(s, PM1_CNT, 1 << 10 | 1 << 13);
+    json_object_put(qtest_qmp_event(s, "SUSPEND"));
+    expect_status("suspended");
+    qtest_qmp_ok(s, "{'execute': 'cont'}"); /* does not wake */
+    expect_status("suspended");
+    qtest_qmp_ok(s, "{'execute': 'system_wakeup'}");
+    expect_awake(0);
+    g_assert_cmphex(qtest_readl(s, at), ==, 0x12345678);
+    qtest_system_reset(s);
+    g_assert_cmphex(cmos(0x0f), ==, 0);
+    qtest_quit(s);
+}
+
+static void test_s3_button(void)
+{
+    s3_start();
+    qtest_qmp_ok(s, "{'execute': 'system_powerdown'}");
+    expect_awake(1 << 8);
+    qtest_quit(s);
+}
+
+/* The clock's alarm wakes. */
+static void test_s3_alarm(void)
+{
+    start("-global ICH9-LPC.disable_s3=0 -rtc base=2024-01-01T00:00:00,clock=vm");
+    qtest_outb(s, 0x70, 0x01);
+    qtest_outb(s, 0x71, 0x05); /* second 5, any minute, any hour */
+    qtest_outb(s, 0x70, 0x03);
+    qtest_outb(s, 0x71, 0xff);
+    qtest_outb(s, 0x70, 0x05);
+    qtest_outb(s, 0x71, 0xff);
+    qtest_outb(s, 0x70, 0x0b);
+    qtest_outb(s, 0x71, 0x22);
+    qtest_outw(s, PM1_CNT, 1 << 10 | 1 << 13);
+    json_object_put(qtest_qmp_event(s, "SUSPEND"));
+    qtest_clock_step(s, 4 * G_GINT64_CONSTANT(1000000000));
+    expect_status("suspended");
+    qtest_clock_step(s, 2 * G_GINT64_CONSTANT(1000000000));
+    json_object_put(qtest_qmp_event(s, "WAKEUP"));
+    qtest_quit(s);
+}
+
+static void test_s3_reset(void)
+{
+    s3_start();
+    qtest_system_reset(s);
+    expect_status("running");
+    g_assert_cmphex(cmos(0x0f), ==, 0);
+    qtest_quit(s);
+}
+
+static void test_s3_not_offered(void)
+{
+    json_object *p, *v;
+
+    start("");
+    qtest_outw(s, PM1_CNT, 1 << 10 | 1 << 13);
+    expect_status("running");
+    p = qtest_qmp_return(s, "{'execute': 'query-current-machine'}");
+    g_assert_true(json_object_object_get_ex(p, "wakeup-suspend-support", &v));
+    g_assert_false(json_object_get_boolean(v));
+    json_object_put(p);
+    qtest_quit(s);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -186,5 +299,10 @@ int main(int argc, char **argv)
     g_test_add_func("/power/no-reboot", test_no_reboot);
     g_test_add_func("/power/pvpanic", test_pvpanic);
     g_test_add_func("/power/debug-exit", test_debug_exit);
+    g_test_add_func("/power/s3/wakeup", test_s3);
+    g_test_add_func("/power/s3/button", test_s3_button);
+    g_test_add_func("/power/s3/alarm", test_s3_alarm);
+    g_test_add_func("/power/s3/reset", test_s3_reset);
+    g_test_add_func("/power/s3/not-offered", test_s3_not_offered);
     return g_test_run();
 }

@@ -44,6 +44,7 @@ typedef struct AcpiPM {
     uint64_t gpe_sts, gpe_en;          /* lock */
     uint32_t smi_en;                   /* lock */
     uint8_t apm_cmd, apm_sts;          /* lock */
+    uint16_t woken_by; /* lock; status bits of what would wake the guest */
     bool disable_s3, disable_s4;
     AioTimer *timer; /* carry of the PM timer while its interrupt is enabled */
     qemu_irq sci;

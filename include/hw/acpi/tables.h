@@ -7,6 +7,7 @@
 #include "qemu/osdep.h"
 
 #define ACPI_RSDP_SIZE 36
+#define ACPI_FACS_WAKING_VECTOR 12 /* in the FACS */
 
 typedef struct AcpiPointer {
     uint32_t at;  /* in the blob */
@@ -24,7 +25,7 @@ typedef struct AcpiTables {
     GByteArray *blob;
     GArray *pointers;  /* AcpiPointer; the bytes there hold offsets into blob */
     GArray *checksums; /* AcpiChecksum */
-    uint32_t rsdt, xsdt, alignment; /* of the blob */
+    uint32_t rsdt, xsdt, facs, alignment; /* of the blob */
 } AcpiTables;
 
 struct PCMachineState;

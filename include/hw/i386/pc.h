@@ -59,6 +59,7 @@ typedef struct PCMachineState {
     uint8_t disk_translation, disk_types; /* CMOS 0x39 and 0x12 */
     bool booted;         /* the first boot has begun: -boot once= is over */
     char *firmware_path; /* NULL: a kernel is started directly */
+    uint64_t waking_vector; /* where the kernel says how it goes on from S3; direct start */
     BootPlan *boot;      /* what a direct start loads; NULL with firmware */
 } PCMachineState;
 #define PC_MACHINE(obj) ((PCMachineState *)(obj))
