@@ -181,10 +181,11 @@ static bool net_nic(const char *option, json_object *opts, GError **errp)
 {
     static const char *const known[] = {"type", "netdev",  "macaddr", "model",
                                         "name", "vectors", "addr",    NULL};
-    g_autofree char *netdev = opts_take_str(opts, "netdev"), *name = opts_take_str(opts, "name"),
-                    *type = opts_take_str(opts, "type");
+    g_autofree char *netdev = opts_take_str(opts, "netdev");
     g_autoptr(json_object) nic = split_nic(opts);
 
+    json_object_object_del(opts, "type");
+    json_object_object_del(opts, "name"); /* a NIC's name here has no use */
     if (!opts_check_empty(opts, "-net nic", known, errp)) {
         return false;
     }

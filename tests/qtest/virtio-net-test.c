@@ -42,8 +42,8 @@ static const char *const home_args[HOMES] = {
     "",
     "-object iothread,id=iot0",
     "-object iothread,id=iot0 -object ioregionfd,id=ior0,iothread=iot0",
-    "-object iothread,id=iot0 -object iothread,id=iot1 "
-    "-object ioregionfd,id=ior0,iothread=iot0 -object ioregionfd,id=ior1,iothread=iot1",
+    ("-object iothread,id=iot0 -object iothread,id=iot1 "
+     "-object ioregionfd,id=ior0,iothread=iot0 -object ioregionfd,id=ior1,iothread=iot1"),
     "-object iothread,id=iot0 -object iothread,id=iot1",
 };
 static const char *const home_props[HOMES] = {
