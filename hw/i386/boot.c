@@ -125,7 +125,7 @@ static bool check_segments(const BootPlan *plan, const BootEnv *env, GError **er
 BootPlan *boot_plan_new(const BootEnv *env, GError **errp)
 {
     BootPlan *plan = g_new0(BootPlan, 1);
-    uint8_t head[4096] = {0};
+    uint8_t head[8192] = {0};
     uint64_t size;
     bool ok;
 
@@ -141,13 +141,16 @@ BootPlan *boot_plan_new(const BootEnv *env, GError **errp)
     }
     if (ok && boot_is_bzimage(head, MIN(size, sizeof(head)))) {
         ok = boot_bzimage(plan, env, size, errp);
+    } else if (ok && boot_is_multiboot(head, MIN(size, sizeof(head)))) {
+        ok = boot_multiboot(plan, env, size, errp);
     } else if (ok && !memcmp(head,
                              "\x7f"
                              "ELF",
                              4)) {
         ok = boot_pvh(plan, env, size, errp);
     } else if (ok) {
-        error_setg(errp, "-kernel %s is neither a bzImage nor an ELF file with a PVH entry",
+        error_setg(errp, "-kernel %s is neither a bzImage nor a multiboot kernel nor an ELF file with a "
+                   "PVH entry",
                    env->kernel);
         ok = false;
     }

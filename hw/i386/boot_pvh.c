@@ -178,6 +178,31 @@ static void add_start_info(BootPlan *plan, const BootEnv *env)
     boot_add_data(plan, BOOT_CMDLINE, cmdline, strlen(cmdline) + 1);
 }
 
+bool boot_elf32(BootPlan *plan, const BootEnv *env, uint64_t file_size, GError **errp)
+{
+    Program programs[MAX_HEADERS];
+    unsigned n = read_programs(plan->kernel_fd, env->kernel, programs, errp);
+    Elf32_Ehdr eh;
+
+    if (!n || !boot_read(plan->kernel_fd, env->kernel, &eh, 0, sizeof(eh), errp)) {
+        return false;
+    }
+    if (eh.e_ident[EI_CLASS] != ELFCLASS32) {
+        error_setg(errp,
+                   "-kernel %s: a multiboot kernel must be a 32-bit ELF file, or have addresses in "
+                   "its header",
+                   env->kernel);
+        return false;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        if (programs[i].type == PT_LOAD && !add_program(plan, env, &programs[i], file_size, errp)) {
+            return false;
+        }
+    }
+    plan->regs.rip = eh.e_entry;
+    return true;
+}
+
 bool boot_pvh(BootPlan *plan, const BootEnv *env, uint64_t file_size, GError **errp)
 {
     Program programs[MAX_HEADERS];

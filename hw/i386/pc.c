@@ -79,6 +79,30 @@ bool pc_interrupts_init(PCMachineState *pc, Object *owner, GError **errp)
 /* --- ISA devices
  * ------------------------------------------------------------------------------------------ */
 
+static bool add_parallels(BusState *isa, GError **errp)
+{
+    for (unsigned n = 0; vm_config.parallels && n < vm_config.parallels->len; n++) {
+        const char *spec = vm_config.parallels->pdata[n];
+        g_autofree char *label = g_strdup_printf("parallel%u", n);
+        DeviceState *dev;
+
+        if (!strcmp(spec, "none")) {
+            continue;
+        }
+        if (!qemu_chr_new(label, spec, errp)) {
+            g_prefix_error(errp, "-parallel %s: ", spec);
+            return false;
+        }
+        dev = qdev_new("isa-parallel");
+        if (!object_property_set_uint(OBJECT(dev), "index", n, errp) ||
+            !object_property_set_str(OBJECT(dev), "chardev", label, errp) ||
+            !qdev_realize_and_unref(dev, isa, errp)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool add_serials(BusState *isa, GError **errp)
 {
     for (int n = 0; n < 4; n++) {
@@ -156,7 +180,7 @@ bool pc_isa_init(PCMachineState *pc, GError **errp)
         pc->kbd = qdev_new(TYPE_I8042);
         ok = qdev_realize_and_unref(pc->kbd, isa, errp);
     }
-    if (!ok || !add_serials(isa, errp) || !board_fw_cfg(pc, errp)) {
+    if (!ok || !add_serials(isa, errp) || !add_parallels(isa, errp) || !board_fw_cfg(pc, errp)) {
         return false;
     }
     fill_cmos(pc);

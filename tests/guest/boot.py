@@ -193,33 +193,6 @@ def test_isolinux(tap, qemu, folder):
     loader_result(tap, 'ISOLINUX', good, said)
 
 
-def test_grub(tap, qemu, folder):
-    """GRUB from Debian's package, on a disk of its own, reaches its prompt on the serial port."""
-    modules = '/usr/lib/grub/i386-pc'
-    if not (os.path.isdir(modules) and shutil.which('grub-mkimage')):
-        tap.result(True, 'GRUB # SKIP grub-pc-bin or grub-common is not installed')
-        return
-    core, config, disk = (os.path.join(folder, name) for name in ('core.img', 'grub.cfg', 'grub.img'))
-    with open(config, 'w', encoding='ascii') as f:
-        f.write('serial --unit=0 --speed=115200\nterminal_input serial\nterminal_output serial\n')
-    subprocess.run(['grub-mkimage', '-O', 'i386-pc', '-o', core, '-p', '/none', '-c', config, 'biosdisk', 'serial', 'terminal',
-                    'normal', 'part_msdos', 'echo'], check=True, capture_output=True)
-    with open(os.path.join(modules, 'boot.img'), 'rb') as f:
-        first = bytearray(f.read())
-    with open(core, 'rb') as f:
-        rest = bytearray(f.read())
-    rest += bytes(-len(rest) % SECTOR)
-    # The boot sector loads sector 1, which has the list of the others: start, count, segment.
-    first[0x5c:0x64] = struct.pack('<Q', 1)
-    rest[SECTOR - 12:SECTOR] = struct.pack('<QHH', 2, len(rest) // SECTOR - 1, 0x820)
-    with open(disk, 'wb') as f:
-        f.write((bytes(first[:SECTOR]) + bytes(rest)).ljust(4 << 20, b'\0'))
-    vm = Boot(qemu, 'pc', drive(disk, 'ide-hd', 'bus=ide.0'))
-    good = vm.wait(vm.serial, 'grub')
-    said = vm.close()
-    loader_result(tap, 'GRUB', good, said)
-
-
 def main():
     qemu = sys.argv[1]
     problem = run.kvm_problem()
@@ -238,7 +211,6 @@ def main():
         test_disks(tap, qemu, images)
         test_keyboard(tap, qemu, images)
         test_isolinux(tap, qemu, folder)
-        test_grub(tap, qemu, folder)
     print(f'1..{tap.n}')
     return 1 if tap.bad else 0
 

@@ -74,6 +74,11 @@ bool boot_place_initrd(BootPlan *plan, const BootEnv *env, uint64_t max_addr, GE
 void boot_add_gdt(BootPlan *plan, bool code64);
 bool boot_is_bzimage(const uint8_t *head, size_t len);
 bool boot_bzimage(BootPlan *plan, const BootEnv *env, uint64_t file_size, GError **errp);
+/* A header of the Multiboot specification, which goes before a PVH entry. */
+bool boot_is_multiboot(const uint8_t *head, size_t len);
+bool boot_multiboot(BootPlan *plan, const BootEnv *env, uint64_t file_size, GError **errp);
+/* The segments of a 32-bit ELF file and its entry. */
+bool boot_elf32(BootPlan *plan, const BootEnv *env, uint64_t file_size, GError **errp);
 bool boot_pvh(BootPlan *plan, const BootEnv *env, uint64_t file_size, GError **errp);
 
 #endif
