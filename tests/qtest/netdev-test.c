@@ -455,14 +455,14 @@ static void test_socket_tcp(void)
     close(fd);
     one = boot(1, a);
     two = boot(1, b);
-    g_usleep(50000); /* until the connection was accepted */
     for (unsigned i = 0; i < 10; i++) {
+        /* the client first: what it sends waits until the connection was accepted */
         make_frame(f, sizeof(f), i);
-        guest_send(one, 0, f, sizeof(f));
-        g_assert_cmpuint(guest_recv(two, 0, got), ==, sizeof(f));
-        g_assert_cmpmem(got, sizeof(f), f, sizeof(f));
         guest_send(two, 0, f, sizeof(f));
         g_assert_cmpuint(guest_recv(one, 0, got), ==, sizeof(f));
+        g_assert_cmpmem(got, sizeof(f), f, sizeof(f));
+        guest_send(one, 0, f, sizeof(f));
+        g_assert_cmpuint(guest_recv(two, 0, got), ==, sizeof(f));
     }
     stop(two);
     stop(one);

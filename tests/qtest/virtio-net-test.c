@@ -5,8 +5,10 @@
  */
 #include "virtio.h"
 
+#include <linux/sockios.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,7 +17,7 @@
 #define HDR 12
 #define RX 0
 #define TX 1
-#define CTRL 2
+#define CTL 2
 #define RX_BUF 2048
 #define F_CSUM QVIRTIO_F(0)
 #define F_GUEST_CSUM QVIRTIO_F(1)
@@ -144,6 +146,20 @@ static ssize_t wire_recv(Net *n, uint8_t *f, size_t size, int ms)
     struct pollfd p = {.fd = n->peer, .events = POLLIN};
 
     return poll(&p, 1, ms) > 0 ? recv(n->peer, f, size, 0) : -1;
+}
+
+/* Until the emulator has read all that was sent. */
+static void wire_wait(Net *n)
+{
+    gint64 end = g_get_monotonic_time() + 20 * G_TIME_SPAN_SECOND;
+    int left;
+
+    while (ioctl(n->peer, SIOCOUTQ, &left) == 0 && left) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_usleep(500);
+    }
+    /* ... and is done with the last one: it has answered */
+    json_object_put(qtest_qmp_return(n->s, "{'execute': 'query-rx-filter'}"));
 }
 
 /* --- receive --------------------------------------------------------------------------------- */
@@ -638,9 +654,9 @@ static uint8_t command(Net *n, uint8_t class, uint8_t cmd, const void *data, uns
     }
     qtest_writeb(n->s, n->ctrl + 4090, 0xaa);
     b[k++] = (QVirtioBuf){n->ctrl + 4090, 1, true};
-    qvirtio_add(&n->v->q[CTRL], b, k, false);
-    qvirtio_kick(&n->v->q[CTRL]);
-    qvirtio_wait(&n->v->q[CTRL], &used);
+    qvirtio_add(&n->v->q[CTL], b, k, false);
+    qvirtio_kick(&n->v->q[CTL]);
+    qvirtio_wait(&n->v->q[CTL], &used);
     g_assert_cmpuint(used, ==, 1);
     return qtest_readb(n->s, n->ctrl + 4090);
 }
@@ -924,7 +940,7 @@ static void test_link(const void *opaque)
         g_assert_cmpint(wire_recv(n, got, 100, 50), ==, -1);
         add_rx_many(n, 2);
         wire_send_new(n, own_mac, 100, 1);
-        g_usleep(30000);
+        wire_wait(n);
         g_assert_false(qvirtio_ready(&n->v->q[RX]));
         set_link(n, name, true);
         wait_status(n, 1);
@@ -1048,7 +1064,7 @@ static void test_reset(const void *opaque)
             } else {
                 qvirtio_reset(n->v);
             }
-            g_usleep(20000); /* what is left of them goes nowhere */
+            wire_wait(n); /* what is left of them goes nowhere */
         }
         stop(n);
     }
@@ -1215,15 +1231,15 @@ static void hostile(Net *n, unsigned i)
         qvirtio_add(&n->v->q[RX], b, 1, false);
         break;
     case 8: /* a command without room for its status */
-        q = CTRL;
+        q = CTL;
         b[0] = (QVirtioBuf){n->ctrl, 3, false};
-        qvirtio_add(&n->v->q[CTRL], b, 1, false);
+        qvirtio_add(&n->v->q[CTL], b, 1, false);
         break;
     case 9: /* a command without a header */
-        q = CTRL;
+        q = CTL;
         b[0] = (QVirtioBuf){n->ctrl, 1, false};
         b[1] = (QVirtioBuf){n->ctrl + 100, 1, true};
-        qvirtio_add(&n->v->q[CTRL], b, 2, false);
+        qvirtio_add(&n->v->q[CTL], b, 2, false);
         break;
     case 10: /* an index far ahead */
         q = RX;
