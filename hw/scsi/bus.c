@@ -117,6 +117,18 @@ static void take_out(SCSIBus *bus, SCSIDevice *dev)
     publish(bus, t);
 }
 
+/* The driver hears of it from the other units of the target [SPC-4, 6.33], too. */
+static void units_changed(SCSIBus *bus, const SCSIDevice *dev)
+{
+    for (unsigned i = 0; i < bus->table->n; i++) {
+        SCSIDevice *d = bus->table->dev[i];
+
+        if (d != dev && d->id == dev->id && d->channel == dev->channel) {
+            SCSI_DEVICE_GET_CLASS(d)->units_changed(d);
+        }
+    }
+}
+
 /* --- the bus --------------------------------------------------------------------------------- */
 
 static bool taken(SCSIBus *bus, const SCSIDevice *dev, unsigned id, unsigned lun)
@@ -213,6 +225,9 @@ static bool device_realize(DeviceState *qdev, GError **errp)
         return false;
     }
     insert(bus, dev);
+    if (qdev->hotplugged) {
+        units_changed(bus, dev);
+    }
     bus->ops->plugged(bus->hba, dev, true);
     return true;
 }
@@ -223,6 +238,7 @@ static void device_unrealize(DeviceState *qdev)
     SCSIBus *bus = SCSI_BUS(qdev->parent_bus);
 
     take_out(bus, dev);
+    units_changed(bus, dev);
     bus->ops->drain(bus->hba, dev);
     bus->ops->plugged(bus->hba, dev, false);
     SCSI_DEVICE_GET_CLASS(dev)->unrealize(dev);

@@ -38,6 +38,11 @@ static void reset_unit(SCSIDevice *dev, uint16_t asc)
     }
 }
 
+static void units_changed(SCSIDevice *dev)
+{
+    attention(SCSI_DISK(dev), ATTENTION_UNITS);
+}
+
 /* --- the medium of a CD-ROM drive ------------------------------------------------------------ */
 
 static void update_ready(SCSIDisk *s)
@@ -376,6 +381,7 @@ static void disk_class_init(ObjectClass *klass, const void *data)
     sc->command = scsi_disk_command;
     sc->resume = scsi_disk_resume;
     sc->reset_unit = reset_unit;
+    sc->units_changed = units_changed;
     object_class_add_property_table(klass, disk_props);
 }
 

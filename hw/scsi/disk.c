@@ -35,8 +35,9 @@ static bool invalid_field(SCSIDisk *s, SCSIRequest *r)
 /* Takes the first one; 0: there is none. */
 static uint16_t take_attention(SCSIDisk *s)
 {
-    static const uint16_t codes[] = {SCSI_ASC_POWER_ON, SCSI_ASC_DEVICE_RESET, SCSI_ASC_NEXUS_LOSS,
-                                     SCSI_ASC_MEDIUM_CHANGED, SCSI_ASC_CAPACITY_CHANGED};
+    static const uint16_t codes[] = {SCSI_ASC_POWER_ON,         SCSI_ASC_DEVICE_RESET,
+                                     SCSI_ASC_NEXUS_LOSS,       SCSI_ASC_MEDIUM_CHANGED,
+                                     SCSI_ASC_CAPACITY_CHANGED, SCSI_ASC_LUNS_CHANGED};
     uint32_t bits = __atomic_load_n(&s->attentions, __ATOMIC_RELAXED), first = bits & -bits;
 
     if (!bits || !(__atomic_fetch_and(&s->attentions, ~first, __ATOMIC_RELAXED) & first)) {

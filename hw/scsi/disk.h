@@ -21,6 +21,7 @@ enum {
     ATTENTION_NEXUS_LOSS = BIT(2),
     ATTENTION_MEDIUM = BIT(3),
     ATTENTION_CAPACITY = BIT(4),
+    ATTENTION_UNITS = BIT(5),
 };
 
 typedef struct SCSIDisk {

@@ -71,6 +71,9 @@ static void finish(void *opaque)
     TRACE(virtio_scsi, tmf_done, "subtype %u response %u", ctl->subtype, ctl->response);
     virtio_elem_write(&ctl->elem, 0, &ctl->response, 1);
     virtqueue_push(ctl->vq, &ctl->elem, 1);
+    if (ctl->vq->blocked) {
+        virtqueue_block(ctl->vq, false);
+    }
 }
 
 void virtio_scsi_ctl_put(VirtioScsiCtl *ctl)
@@ -149,6 +152,10 @@ static void task_management(VirtIOSCSI *s, VirtioScsiCtl *ctl, const TmfRequest 
     if (!scan.abort && scan.found) {
         ctl->response = VIRTIO_SCSI_S_FUNCTION_SUCCEEDED;
     }
+    /* One at a time: the next one may mean the same tasks, and has to wait for them, too. */
+    if (__atomic_load_n(&ctl->waiting, __ATOMIC_ACQUIRE) > 1) {
+        virtqueue_block(ctl->vq, true);
+    }
     virtio_scsi_ctl_put(ctl);
 }
 
@@ -200,7 +207,7 @@ void virtio_scsi_handle_control(VirtQueue *vq)
 {
     VirtioScsiCtl *ctl;
 
-    while ((ctl = (VirtioScsiCtl *)virtqueue_pop(vq))) {
+    while (!vq->blocked && (ctl = (VirtioScsiCtl *)virtqueue_pop(vq))) {
         ctl->vq = vq;
         if (!control_request(VIRTIO_SCSI(vq->vdev), ctl)) {
             virtio_error(vq, "a control request is too short, or has no room for its response");

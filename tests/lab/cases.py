@@ -319,9 +319,31 @@ def engine_kvm(lab, folder):
                   [post_write, reset_under_load] + [stop_and_cont, four_queues] * lab.soak)
 
 
+def scsi_disk_and_cd(lab, folder):
+    """2 vCPUs, virtio-scsi with 2 queues over 2 IOThreads: CDs mount and are changed, a fio verify job on the disk is clean"""
+    disk, cd, other = (lab.scratch / name for name in ('disk.img', 'cd.img', 'cd2.img'))
+    mib = 32 if lab.soak else 4
+    images.make_blank(disk, 2 * mib)
+    images.make_ext4(cd, 8, {'hello.txt': 'Hello from the CD.\n'}, block=4096)
+    images.make_ext4(other, 8, {'hello.txt': 'Hello from another CD.\n'}, block=4096)
+    mapping = ''.join(f',iothread-vq-mapping.{n}.iothread=iot{n}' for n in range(2))
+    with Vm(lab.emulator, folder, lab.machine('scsi', [mib], cpus=2, memory=384, kind='none') +
+            ['-object', 'iothread,id=iot0', '-object', 'iothread,id=iot1',
+             '-device', f'virtio-scsi-pci,id=s0,num_queues=2{mapping}',
+             '-drive', f'file={disk},if=none,id=d0,format=raw', '-device', 'scsi-hd,drive=d0,bus=s0.0,scsi-id=1',
+             '-drive', f'file={cd},if=none,id=c0,format=raw,media=cdrom', '-device', 'scsi-cd,id=cd0,drive=c0,bus=s0.0,scsi-id=2']) as vm:
+        vm.wait_text('GUEST has read the CD', lab.limit(60))
+        vm.qmp.execute('blockdev-change-medium', id='cd0', filename=str(other), format='raw', force=True)
+        job_done(vm, 'scsi', lab.limit(400 if lab.soak else 60))
+        for line in ('GUEST reads hello.txt: Hello from the CD.', 'Hello from another CD.', 'cache write back, provisioning unmap'):
+            if line not in vm.text():
+                raise VmError(f'the guest did not say {line!r}: {vm.text()[-600:]!r}')
+        off(vm, lab.limit(10))
+
+
 # These make a network interface or load kernel modules: level 1 only. engine_kvm leaves no KVM behind: it is the last one.
 LEVEL1_CASES = [net_tap, engine_module, engine_kvm]
-VIRTIO_CASES = [virtio_boot_and_mount, virtio_four_queues, virtio_reset_under_load]
+VIRTIO_CASES = [virtio_boot_and_mount, virtio_four_queues, virtio_reset_under_load, scsi_disk_and_cd]
 CASES = [boot_and_mount, four_queues, stop_and_cont, reset_under_load, metadata, legacy_irqchips, errors_stop] + VIRTIO_CASES + [net_user] + LEVEL1_CASES
 
 

@@ -12,7 +12,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 LEVEL1_MODULES = ['9p', '9pnet_virtio', 'virtio_pci', 'kvm_amd', 'tun']
 # crc32c is wanted by ext4 through the crypto API, crct10dif and crc64 by the NVMe driver
 GUEST_MODULES = ['crc32c_generic', 'crct10dif_generic', 'crc64_rocksoft_generic', 'ext4', 'nvme', 'virtio_pci',
-                 'virtio_blk', 'null_blk', 'virtio_net', 'af_packet']
+                 'virtio_blk', 'null_blk', 'virtio_net', 'af_packet', 'virtio_scsi', 'sd_mod', 'sr_mod']
 # For the guests' command line. noearly: on AMD this kernel looks for an AGP aperture on 256 buses before it knows which there
 # are, with 130,000 port accesses; that is most of a boot on an emulated machine.
 GUEST_APPEND = 'console=ttyS0 panic=-1 quiet loglevel=4 pci=noearly'
@@ -60,8 +60,8 @@ class Images:
         archive.write(path)
 
 
-def make_ext4(path, mib, files):
-    """A raw image with an ext4 file system and some files ({name: text}); needs no root."""
+def make_ext4(path, mib, files, block=None):
+    """A raw image with an ext4 file system and some files ({name: text}); needs no root. block: bytes of the file system's blocks."""
     path = pathlib.Path(path)
     content = path.with_suffix('.files')
     shutil.rmtree(content, ignore_errors=True)
@@ -70,7 +70,7 @@ def make_ext4(path, mib, files):
         (content / name).write_text(text)
     with open(path, 'wb') as image:
         image.truncate(mib << 20)
-    subprocess.run([tool('mkfs.ext4'), '-q', '-F', '-E', 'lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0',
+    subprocess.run([tool('mkfs.ext4'), '-q', '-F', *(['-b', str(block)] if block else []), '-E', 'lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0',
                     '-d', str(content), str(path)], check=True, stdin=subprocess.DEVNULL)
     shutil.rmtree(content)
 

@@ -115,6 +115,12 @@ static void test_bootorder(void)
     expect_file("bootorder",
                 "/pci@i0cf8/nvme@5,2/namespace@1,0\n/pci@i0cf8/nvme@4/namespace@1,0\nHALT");
     qtest_quit(s);
+    start("-device virtio-scsi-pci,id=s,addr=6 -blockdev null-co,node-name=n0,size=1M "
+          "-device scsi-cd,bus=s.0,bootindex=1,scsi-id=10,lun=1 "
+          "-device scsi-hd,drive=n0,bootindex=2");
+    expect_file("bootorder",
+                "/pci@i0cf8/scsi@6/channel@0/disk@a,1\n/pci@i0cf8/scsi@6/channel@0/disk@0,0");
+    qtest_quit(s);
     start("-boot strict=on");
     expect_file("bootorder", "HALT");
     qtest_quit(s);

@@ -789,6 +789,24 @@ static void test_tmf(const void *opaque)
         }
         assert_good(d, CMD(d, 0, 0, 0, 0, 0, 0, 0), 0);
     }
+    /* two at once for the same tasks: both wait for them */
+    fill(d, 8);
+    {
+        uint64_t first = d->req + 60 * 512, resp = d->resp + 60 * 512;
+        uint8_t t[24] = {0, 0, 0, 0, 1, 0, 0, 0, 1, 2, 0x40, 3};
+        QVirtioBuf bufs[2] = {{first, 24, false}, {resp, 1, true}};
+
+        qtest_memwrite(d->s, first, t, sizeof(t));
+        qvirtio_add(&d->v->q[0], bufs, 2, false);
+        bufs[1].addr = resp + 1;
+        qvirtio_add(&d->v->q[0], bufs, 2, false);
+        qtest_memset(d->s, resp, 0xee, 2);
+        qvirtio_kick(&d->v->q[0]);
+        qvirtio_wait(&d->v->q[0], &used);
+        qvirtio_wait(&d->v->q[0], &used);
+        g_assert_cmphex(qtest_readw(d->s, resp), ==, 0);
+        expect(d, 8, S_ABORTED, -1);
+    }
     /* a VERIFY that would take many steps ends at the next one */
     scsi_push(d, 1, 1, 2, 3, 9, CDB(0x2f, 0, 0, 0, 0, 0, 0, 0x20, 0, 0), 10, 0, 0, true);
     qvirtio_kick(&d->v->q[3]);
@@ -853,6 +871,17 @@ static void test_hotplug(const void *opaque)
     /* nobody listens: said with the next buffer */
     qtest_qmp_ok(d->s, "{'execute': 'device_del', 'arguments': {'id': 'hd1'}}");
     json_object_put(qtest_qmp_event(d->s, "DEVICE_DELETED"));
+    scsi_push_event_buffer(d, 0);
+    scsi_event(d, &event, &target, &lun, &reason);
+    g_assert_cmphex(event, ==, 0x80000000u);
+    /* a neighbour on the same target tells, and REPORT LUNS has both */
+    qtest_qmp_ok(d->s, "{'execute': 'device_add', 'arguments': {'driver': 'scsi-hd', 'id': 'hd1', "
+                       "'drive': 'd1', 'bus': 'scsi0.0', 'scsi-id': 2, 'lun': 0}}");
+    assert_check(d, CMD(d, 0, 0, 0, 0, 0, 0, 0), 6, 0x3f0e);
+    assert_good(d, CMD(d, 64, 0xa0, 0, 0, 0, 0, 0, 0, 0, 0, 64, 0, 0), 40);
+    qtest_qmp_ok(d->s, "{'execute': 'device_del', 'arguments': {'id': 'hd1'}}");
+    json_object_put(qtest_qmp_event(d->s, "DEVICE_DELETED"));
+    assert_check(d, CMD(d, 0, 0, 0, 0, 0, 0, 0), 6, 0x3f0e);
     scsi_push_event_buffer(d, 0);
     scsi_event(d, &event, &target, &lun, &reason);
     g_assert_cmphex(event, ==, 0x80000000u);

@@ -105,6 +105,8 @@ typedef struct SCSIDeviceClass {
     void (*resume)(SCSIRequest *r);
     /* Any thread: power-on, reset or nexus loss; asc is the unit attention that follows. */
     void (*reset_unit)(SCSIDevice *dev, uint16_t asc);
+    /* Main loop: the units of its target are others now. */
+    void (*units_changed)(SCSIDevice *dev);
 } SCSIDeviceClass;
 #define SCSI_DEVICE_GET_CLASS(obj) ((SCSIDeviceClass *)object_get_class(obj))
 
