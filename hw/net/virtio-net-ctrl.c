@@ -61,6 +61,7 @@ static void update_pair(void *opaque)
     VirtNetPair *p = opaque;
     VirtIONet *n = p->n;
     NetQueue *peer = p->nq.peer;
+    unsigned offloads = offloads_of(n->guest_offloads);
 
     p->filter = n->filter;
     p->rss = n->rss;
@@ -68,8 +69,9 @@ static void update_pair(void *opaque)
     p->hdr_len = has(n, VIRTIO_NET_F_MRG_RXBUF) || has(n, VIRTIO_F_VERSION_1)
                      ? sizeof(NetVnetHdr)
                      : offsetof(NetVnetHdr, num_buffers);
-    if (peer && p->nq.vnet && peer->port->info->set_offload) {
-        peer->port->info->set_offload(peer, offloads_of(n->guest_offloads));
+    if (peer && p->nq.vnet && peer->port->info->set_offload && offloads != p->offloads) {
+        p->offloads = offloads;
+        peer->port->info->set_offload(peer, offloads);
     }
     if (peer && peer->port->info->enable_queue) {
         peer->port->info->enable_queue(peer, p->active);

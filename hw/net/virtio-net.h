@@ -86,6 +86,7 @@ typedef struct VirtNetPair {
     uint8_t *frame;        /* one in one piece, for what is left to do */
     const VirtNetRss *rss; /* NULL: the back end chooses the queue */
     bool inbox_waits;      /* for buffers */
+    unsigned offloads;     /* NET_OFFLOAD_* that the back end was told; 0 at first */
     bool congested;        /* the back end asked for a pause while a chain was sent */
     uint64_t rx_drops, tx_drops;
     /* --- packets that came in at other queues --- */
