@@ -10,6 +10,7 @@
 #include "hw/input/i8042.h"
 #include "hw/intc/i8259.h"
 #include "hw/intc/ioapic.h"
+#include "hw/isa/i8257.h"
 #include "hw/rtc/mc146818.h"
 #include "hw/timer/hpet.h"
 #include "hw/timer/i8254.h"
@@ -180,7 +181,8 @@ bool pc_isa_init(PCMachineState *pc, GError **errp)
         pc->kbd = qdev_new(TYPE_I8042);
         ok = qdev_realize_and_unref(pc->kbd, isa, errp);
     }
-    if (!ok || !add_serials(isa, errp) || !add_parallels(isa, errp) || !board_fw_cfg(pc, errp)) {
+    if (!ok || !isa_dma_init(pc->isa, errp) || !add_serials(isa, errp) ||
+        !add_parallels(isa, errp) || !board_fw_cfg(pc, errp)) {
         return false;
     }
     fill_cmos(pc);

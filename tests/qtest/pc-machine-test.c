@@ -173,6 +173,35 @@ static void test_cf9(void)
     stop();
 }
 
+/* Both DMA chips and their pages, at their ports. */
+static void test_dma_registers(const void *machine)
+{
+    static const uint8_t pages[] = {0x87, 0x83, 0x81, 0x82, 0x8f, 0x8b, 0x89, 0x8a, 0x80, 0x84};
+    QTestState *s = qtest_initf("-machine %s -nodefaults", (const char *)machine);
+
+    for (unsigned n = 0; n < G_N_ELEMENTS(pages); n++) {
+        qtest_outb(s, pages[n], 0x10 + n);
+    }
+    for (unsigned n = 0; n < G_N_ELEMENTS(pages); n++) {
+        g_assert_cmphex(qtest_inb(s, pages[n]), ==, 0x10 + n);
+    }
+    qtest_outb(s, 0x0c, 0);
+    qtest_outb(s, 0x04, 0x34);
+    qtest_outb(s, 0x04, 0x12);
+    g_assert_cmphex(qtest_inb(s, 0x04), ==, 0x34);
+    g_assert_cmphex(qtest_inb(s, 0x04), ==, 0x12);
+    qtest_outb(s, 0xd8, 0); /* the second chip's ports are two apart */
+    qtest_outb(s, 0xc6, 0x78);
+    qtest_outb(s, 0xc6, 0x56);
+    g_assert_cmphex(qtest_inb(s, 0xc6), ==, 0x78);
+    g_assert_cmphex(qtest_inb(s, 0x0f) & 0xf, ==, 0xf);
+    qtest_outb(s, 0x0e, 0);
+    g_assert_cmphex(qtest_inb(s, 0x0f) & 0xf, ==, 0);
+    qtest_system_reset(s);
+    g_assert_cmphex(qtest_inb(s, 0x0f) & 0xf, ==, 0xf);
+    qtest_quit(s);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -184,5 +213,7 @@ int main(int argc, char **argv)
     g_test_add_func("/pc/pirq", test_pirq);
     g_test_add_func("/pc/pm", test_pm);
     g_test_add_func("/pc/cf9", test_cf9);
+    g_test_add_data_func("/pc-machine/dma/pc", "pc", test_dma_registers);
+    g_test_add_data_func("/pc-machine/dma/q35", "q35", test_dma_registers);
     return g_test_run();
 }
