@@ -3,6 +3,7 @@
 #include "nvme.h"
 
 #include "firmware.h"
+#include "pool.h"
 #include "sanitize.h"
 #include "selftest.h"
 
@@ -133,6 +134,8 @@ static uint16_t start(NvmeRequest *req, bool *later)
         return nvme_sanitize(req);
     case NVME_ADM_FORMAT_NVM:
         return nvme_format_nvm(req, later);
+    case NVME_ADM_NS_MANAGEMENT:
+        return nvme_ns_management(req, later);
     case NVME_ADM_NS_ATTACHMENT:
         return nvme_ns_attachment(req, later);
     case NVME_ADM_KEEP_ALIVE:

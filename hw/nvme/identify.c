@@ -3,6 +3,7 @@
 #include "nvme.h"
 
 #include "firmware.h"
+#include "pool.h"
 
 /* Fixed-width ASCII fields are padded with spaces (1.5). */
 static void pad(char *field, size_t size, const char *text)
@@ -16,6 +17,7 @@ static uint16_t identify_controller(NvmeRequest *req)
     NvmeCtrl *n = req->sq->n;
     PCIDevice *pci = PCI_DEVICE(n);
     g_autofree NvmeIdController *id = g_new0(NvmeIdController, 1);
+    uint64_t total, unallocated;
 
     id->vid = pci_get_word(pci->config + PCI_VENDOR_ID);
     id->ssvid = pci_get_word(pci->config + PCI_SUBSYSTEM_VENDOR_ID);
@@ -49,6 +51,9 @@ static uint16_t identify_controller(NvmeRequest *req)
     id->edstt = 1; /* an extended self-test takes up to a minute */
     id->dsto = 1;  /* one self-test at a time */
     id->nwpc = 1;
+    nvme_pool_capacity(n->subsys, &total, &unallocated);
+    memcpy(id->tnvmcap, &total, sizeof(total));
+    memcpy(id->unvmcap, &unallocated, sizeof(unallocated));
     id->elpe = NVME_ERROR_LOG_ENTRIES - 1;
     id->npss = 0;
     id->wctemp = NVME_TEMPERATURE_WARNING;

@@ -265,6 +265,9 @@ static uint16_t effects_page(NvmeRequest *req)
     }
     page->acs[NVME_ADM_FORMAT_NVM] =
         NVME_EFFECT_CSUPP | NVME_EFFECT_LBCC | NVME_EFFECT_NCC | NVME_EFFECT_CSE_NS;
+    if (req->sq->n->subsys->pool) {
+        page->acs[NVME_ADM_NS_MANAGEMENT] = NVME_EFFECT_CSUPP | NVME_EFFECT_NIC;
+    }
     page->acs[NVME_ADM_NS_ATTACHMENT] = NVME_EFFECT_CSUPP | NVME_EFFECT_NIC;
     if (req->sq->n->params.dbbuf) {
         page->acs[NVME_ADM_DOORBELL_BUFFER_CONFIG] = NVME_EFFECT_CSUPP;

@@ -212,6 +212,26 @@ NvmeNamespace *nvme_ns_new(const NvmeNsParams *p, const char *serial, GError **e
     return ns;
 }
 
+NvmeNamespace *nvme_ns_new_in_pool(BlockBackend *blk, uint64_t base, uint64_t capacity,
+                                   const uint8_t uuid[16])
+{
+    NvmeNamespace *ns = g_new0(NvmeNamespace, 1);
+
+    qemu_mutex_init(&ns->lock);
+    ns->blk = blk;
+    ns->base = base;
+    ns->capacity = capacity;
+    ns->pooled = true;
+    ns->mssrl = 128;
+    ns->mcl = 128;
+    ns->msrc = 127;
+    ns->discard_granularity = 4096;
+    memcpy(ns->uuid, uuid, sizeof(ns->uuid));
+    memcpy(ns->nguid, uuid, sizeof(ns->nguid));
+    nvme_ns_set_format(ns, nvme_ns_fill_formats(ns, 9, 0), false, 0, false);
+    return ns;
+}
+
 void nvme_ns_free(NvmeNamespace *ns)
 {
     nvme_resv_free(ns);

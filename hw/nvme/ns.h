@@ -136,6 +136,9 @@ void nvme_subsys_foreach(NvmeSubsystem *s, void (*fn)(NvmeCtrl *n, void *opaque)
 /* A namespace as p says, on p->conf.blk; NULL with errp.  serial and nsid make its identifiers when
  * the user gave none. Main loop. */
 NvmeNamespace *nvme_ns_new(const NvmeNsParams *p, const char *serial, GError **errp);
+/* One in a part of a drive; it is in no table yet. Any thread. */
+NvmeNamespace *nvme_ns_new_in_pool(BlockBackend *blk, uint64_t base, uint64_t capacity,
+                                   const uint8_t uuid[16]);
 /* No controller knows it any more. */
 void nvme_ns_free(NvmeNamespace *ns);
 /* Uses LBA format f with these settings from now on: sets layout and blocks.  NVME_INVALID_FORMAT,

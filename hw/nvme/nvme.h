@@ -163,6 +163,7 @@ struct NvmeCtrl {
     NvmeNsParams ns_params;  /* of the namespace that drive= makes */
     NvmeNamespace *drive_ns; /* that namespace, or NULL */
     NvmeSubsystem *subsys;   /* while realized */
+    BlockBackend *pool_blk;  /* property ns-pool */
     Object *subsys_dev;      /* property */
     uint16_t cntlid;
     BusState *bus; /* for nvme-ns */

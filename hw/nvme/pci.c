@@ -5,6 +5,7 @@
  */
 #include "firmware.h"
 #include "nvme.h"
+#include "pool.h"
 #include "selftest.h"
 #include "state.h"
 
@@ -320,7 +321,9 @@ static bool realize_parts(NvmeCtrl *n, GError **errp)
     if (!nvme_subsys_add_ctrl(n->subsys, n, errp)) {
         return false;
     }
-    if (!init_namespace(n, errp)) {
+    if (!init_namespace(n, errp) || !nvme_pool_init(n, errp)) {
+        nvme_pool_exit(n);
+        g_clear_pointer(&n->drive_ns, nvme_ns_unplug);
         nvme_subsys_del_ctrl(n);
         return false;
     }
@@ -351,6 +354,7 @@ static void nvme_exit(PCIDevice *pci)
     __atomic_store_n(&n->gone, true, __ATOMIC_RELEASE);
     nvme_stop(n);
     g_clear_pointer(&n->drive_ns, nvme_ns_unplug);
+    nvme_pool_exit(n);
     nvme_subsys_del_ctrl(n);
     while (__atomic_load_n(&n->questions, __ATOMIC_ACQUIRE) || nvme_self_test_reading(n)) {
         aio_poll(aio_get_main(), false);
@@ -360,6 +364,10 @@ static void nvme_exit(PCIDevice *pci)
         blk_detach_dev(n->ns_params.conf.blk); /* now, not when the last view of our regions is
                                                   gone: the disk may go elsewhere */
         n->ns_params.conf.blk = NULL;
+    }
+    if (n->pool_blk) {
+        blk_detach_dev(n->pool_blk);
+        n->pool_blk = NULL;
     }
     take_homes_away(n);
     msix_uninit(pci);
@@ -383,6 +391,9 @@ static void nvme_finalize(Object *obj)
     if (n->ns_params.conf.blk) {
         blk_detach_dev(n->ns_params.conf.blk);
     }
+    if (n->pool_blk) {
+        blk_detach_dev(n->pool_blk);
+    }
 }
 
 /* --- properties ------------------------------------------------------------------------------ */
@@ -393,6 +404,7 @@ static const ObjectProperty nvme_props[] = {
                        "serial number, up to 20 characters (required)"),
     DEFINE_PROP_STRING("firmware", NvmeCtrl, params.firmware,
                        "committed firmware images become the files FIRMWARE.2 and FIRMWARE.3"),
+    DEFINE_PROP_DRIVE("ns-pool", NvmeCtrl, pool_blk),
     DEFINE_PROP_STRING("state", NvmeCtrl, params.state,
                        "file that keeps formats, saved features, reservations ... over restarts"),
     DEFINE_PROP_LINK("subsys", NvmeCtrl, subsys_dev, TYPE_NVME_SUBSYS,

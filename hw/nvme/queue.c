@@ -177,8 +177,9 @@ static bool cq_post(NvmeCq *cq, NvmeRequest *req)
 
 static void sq_ended(void *opaque);
 
-#define LATENCY_SAMPLE 16 /* one command in so many batches: a clock costs more than a completion \
-                           */
+#define LATENCY_SAMPLE \
+    16 /* one command in so many batches: a clock costs more than a completion \
+        */
 
 static void sample(NvmeCq *cq, NvmeRequest *req)
 {

@@ -6,6 +6,7 @@
 #include "nvme-driver.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #define DNR NVME_DNR
 #define OTHER_DEVFN QPCI_DEVFN(5, 0)
@@ -347,6 +348,123 @@ static void test_hotplug(const void *opaque)
     qnvme_stop(n);
 }
 
+/* --- namespace management -------------------------------------------------------------------- */
+
+static uint16_t create_ns(QNvme *n, uint64_t nsze, uint64_t ncap, uint8_t flbas, uint8_t dps,
+                          uint8_t nmic)
+{
+    NvmeIdNamespace want = {.nsze = nsze, .ncap = ncap, .flbas = flbas, .dps = dps, .nmic = nmic};
+
+    qtest_memwrite(n->s, n->page, &want, sizeof(want));
+    return qnvme_admin(n, NVME_ADM_NS_MANAGEMENT, 0, n->page, 0, 0);
+}
+
+static uint16_t delete_ns(QNvme *n, uint32_t nsid)
+{
+    return qnvme_admin(n, NVME_ADM_NS_MANAGEMENT, nsid, 0, 1, 0);
+}
+
+static uint64_t unallocated(QNvme *n)
+{
+    identify_ok(n, NVME_CNS_CONTROLLER, 0, 0);
+    g_assert_cmpuint(qtest_readq(n->s, n->page + 280), ==, 8 << 20);
+    return qtest_readq(n->s, n->page + 296);
+}
+
+static void test_management(const void *opaque)
+{
+    QNvmeHome home = GPOINTER_TO_INT(opaque);
+    char *image = qnvme_image(8 << 20);
+    g_autofree char *state = g_strdup_printf("%s.state", image);
+    g_autofree char *args =
+        g_strdup_printf("%s -drive if=none,id=pool,format=raw,file=%s -device "
+                        "nvme,id=n0,serial=s0,drive=d1,addr=04.0,state=%s,ns-pool=pool%s",
+                        drives, image, state, qnvme_home_props(home));
+    QNvme *n = qnvme_start_devices(home, args);
+    uint64_t buf = qtest_alloc(n->s, 4096, 4096);
+
+    qnvme_bring_up(n, 2, false);
+    g_assert_cmpuint(unallocated(n), ==, 8 << 20);
+    g_assert_cmphex(create_ns(n, 0, 0, 0, 0, 0), ==, NVME_INVALID_FIELD | DNR);
+    g_assert_cmphex(create_ns(n, 8, 16, 0, 0, 0), ==, NVME_INVALID_FIELD | DNR);
+    g_assert_cmphex(create_ns(n, 8, 8, 0, 0, 1), ==, NVME_INVALID_FIELD | DNR); /* shared */
+    g_assert_cmphex(create_ns(n, 16, 8, 0, 0, 0), ==, NVME_THIN_NOT_SUPPORTED | DNR);
+    g_assert_cmphex(create_ns(n, 8, 8, 15, 0, 0), ==, NVME_INVALID_FORMAT | DNR);
+    g_assert_cmphex(create_ns(n, 8, 8, 0, 1, 0), ==, NVME_INVALID_FORMAT | DNR);
+    g_assert_cmphex(create_ns(n, 32768, 32768, 0, 0, 0), ==, NVME_NS_INSUFFICIENT_CAPACITY | DNR);
+    g_assert_cmphex(create_ns(n, UINT64_MAX, UINT64_MAX, 0, 0, 0), ==,
+                    NVME_NS_INSUFFICIENT_CAPACITY | DNR);
+    g_assert_cmphex(qnvme_admin(n, NVME_ADM_NS_MANAGEMENT, 0, n->page, 2, 0), ==,
+                    NVME_INVALID_FIELD | DNR);
+    g_assert_cmphex(qnvme_admin(n, NVME_ADM_NS_MANAGEMENT, 0, n->page, 0, 2u << 24), ==,
+                    NVME_INVALID_FIELD | DNR);
+    g_assert_cmphex(qnvme_admin(n, NVME_ADM_NS_MANAGEMENT, 0, 0xe00000000, 0, 0), ==,
+                    NVME_DATA_TRANSFER_ERROR);
+
+    g_assert_cmphex(create_ns(n, 4096, 4096, 0, 0, 0), ==, NVME_SUCCESS);
+    g_assert_cmpuint(n->result, ==, 2);
+    g_assert_cmphex(create_ns(n, 512, 512, 5 /* 4096 + 8 */, 1, 0), ==, NVME_SUCCESS);
+    g_assert_cmpuint(n->result, ==, 3);
+    g_assert_cmpuint(unallocated(n), ==, 3 << 20); /* 2 and 3 MiB of 8 are taken */
+    g_assert_cmphex(create_ns(n, 8192, 8192, 0, 0, 0), ==, NVME_NS_INSUFFICIENT_CAPACITY | DNR);
+    expect_list(n, NVME_CNS_ALLOCATED_NSIDS, 0, "1 2 3 ");
+    expect_list(n, NVME_CNS_ACTIVE_NSIDS, 0, "1 ");
+    g_assert_cmphex(attachment(n, 2, 0, 1, 0, 0), ==, NVME_SUCCESS);
+    g_assert_cmphex(attachment(n, 3, 0, 1, 0, 0), ==, NVME_SUCCESS);
+    identify_ok(n, NVME_CNS_NAMESPACE, 3, 0);
+    g_assert_cmpuint(qtest_readq(n->s, n->page), ==, 512);
+    g_assert_cmpuint(qtest_readb(n->s, n->page + 29), ==, 1);
+    /* neighbours do not see each other */
+    qtest_memset(n->s, buf, 0x77, 4096);
+    g_assert_cmphex(qnvme_io(n, 1, NVME_IO_WRITE, 2, 4095, 1, buf), ==, NVME_SUCCESS);
+    g_assert_cmphex(qnvme_io(n, 1, NVME_IO_WRITE, 2, 4096, 1, buf), ==,
+                    NVME_LBA_OUT_OF_RANGE | DNR);
+    g_assert_cmphex(qnvme_admin(n, NVME_ADM_FORMAT_NVM, 3, 0, 4 | 1 << 9, 0), ==, NVME_SUCCESS);
+    g_assert_cmphex(qnvme_io(n, 2, NVME_IO_READ, 3, 0, 1, buf), ==, NVME_SUCCESS);
+    g_assert_cmphex(qtest_readb(n->s, buf), ==, 0);
+    g_assert_cmphex(qnvme_io(n, 1, NVME_IO_READ, 2, 4095, 1, buf), ==, NVME_SUCCESS);
+    g_assert_cmphex(qtest_readb(n->s, buf), ==, 0x77);
+    qnvme_stop(n);
+
+    /* again: they are there, and attached */
+    n = qnvme_start_devices(home, args);
+    qnvme_bring_up(n, 2, false);
+    expect_list(n, NVME_CNS_ACTIVE_NSIDS, 0, "1 2 3 ");
+    g_assert_cmphex(qnvme_io(n, 1, NVME_IO_READ, 2, 4095, 1, buf), ==, NVME_SUCCESS);
+    g_assert_cmphex(qtest_readb(n->s, buf), ==, 0x77);
+    g_assert_cmphex(delete_ns(n, 0), ==, NVME_INVALID_NSID | DNR);
+    g_assert_cmphex(delete_ns(n, 300), ==, NVME_INVALID_NSID | DNR);
+    g_assert_cmphex(delete_ns(n, 9), ==, NVME_INVALID_FIELD | DNR);
+    g_assert_cmphex(delete_ns(n, 1), ==, NVME_INVALID_FIELD | DNR); /* the user's */
+    for (unsigned i = 0; i < 10; i++) {
+        NvmeCmd read = {.opcode = NVME_IO_READ, .nsid = 2, .dptr.prp1 = buf, .cdw10 = i};
+        qnvme_push(n, 1 + i % 2, &read);
+    }
+    qnvme_ring(n, 1);
+    qnvme_ring(n, 2);
+    g_assert_cmphex(delete_ns(n, 2), ==, NVME_SUCCESS);
+    for (unsigned i = 0; i < 10; i++) {
+        uint16_t status = qnvme_wait(n, 1 + i % 2);
+        g_assert_true(status == NVME_SUCCESS || status == (NVME_INVALID_FIELD | DNR));
+    }
+    expect_list(n, NVME_CNS_ALLOCATED_NSIDS, 0, "1 3 ");
+    g_assert_cmpuint(unallocated(n), ==, 5 << 20);
+    g_assert_cmphex(create_ns(n, 2048, 2048, 0, 0, 0), ==, NVME_SUCCESS); /* into the hole */
+    g_assert_cmpuint(n->result, ==, 2);
+    g_assert_cmphex(delete_ns(n, NVME_NSID_ALL), ==, NVME_SUCCESS);
+    expect_list(n, NVME_CNS_ALLOCATED_NSIDS, 0, "1 ");
+    g_assert_cmpuint(unallocated(n), ==, 8 << 20);
+    g_assert_cmphex(delete_ns(n, NVME_NSID_ALL), ==, NVME_SUCCESS);
+    qnvme_stop(n);
+    unlink(state);
+    unlink(image);
+    g_free(image);
+
+    n = start(home, "");
+    g_assert_cmphex(create_ns(n, 8, 8, 0, 0, 0), ==, NVME_INVALID_OPCODE | DNR); /* no pool */
+    qnvme_stop(n);
+}
+
 static void refused(const char *device, const char *text)
 {
     g_autofree char *args =
@@ -380,6 +498,8 @@ static void test_bad_properties(void)
             "nsid=4");
     refused("-device nvme-ns,bus=nope,drive=d1", "nope");
     refused("-device nvme,serial=y,subsys=nope", "nope");
+    refused("-device nvme,serial=y,ns-pool=d2", "ns-pool=d2: give state=FILE");
+    refused("-device nvme,serial=y,state=/nonexistent/x", "no folder");
 }
 
 static void add(const char *name, GTestDataFunc fn)
@@ -399,6 +519,7 @@ int main(int argc, char **argv)
     add("detach-in-flight", test_detach_in_flight);
     add("subsystem", test_subsystem);
     add("hotplug", test_hotplug);
+    add("management", test_management);
     g_test_add_func("/nvme-ns/bad-properties", test_bad_properties);
     return g_test_run();
 }
