@@ -61,6 +61,17 @@ static void begin_erase(Format *f)
     erase_next(f);
 }
 
+/* The controller is reset, or a namespace goes: whoever waits must not wait for all of an image. */
+static bool unwanted(Format *f)
+{
+    bool stop = __atomic_load_n(&f->req->sq->n->resetting, __ATOMIC_RELAXED);
+
+    for (unsigned i = 0; i < f->count; i++) {
+        stop |= __atomic_load_n(&f->list[i]->going, __ATOMIC_RELAXED);
+    }
+    return stop;
+}
+
 static void step_done(BlkRequest *blk, int ret)
 {
     Format *f = container_of(blk, Format, blk);
@@ -72,6 +83,11 @@ static void step_done(BlkRequest *blk, int ret)
         return;
     }
     f->offset += blk->bytes;
+    if (unwanted(f)) {
+        f->status = NVME_ABORT_REQUESTED;
+        nvme_state_save(f->req->sq->n, saved, f);
+        return;
+    }
     erase_next(f);
 }
 

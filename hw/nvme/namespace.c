@@ -6,6 +6,7 @@
 #include "nvme.h"
 
 #include "reservation.h"
+#include "sanitize.h"
 
 #include "system/vl.h"
 
@@ -350,11 +351,24 @@ bool nvme_ns_plug(NvmeNamespace *ns, NvmeSubsystem *s, NvmeCtrl *owner, bool det
     return true;
 }
 
+static bool being_formatted(NvmeNamespace *ns)
+{
+    QEMU_LOCK_GUARD(&ns->subsys->lock);
+
+    return ns->gate & NVME_GATE_FORMAT;
+}
+
 void nvme_ns_unplug(NvmeNamespace *ns)
 {
     NvmeSubsystem *s = ns->subsys;
 
     blk_set_resize_cb(ns->blk, NULL, NULL);
+    __atomic_store_n(&ns->going, true, __ATOMIC_RELAXED);
+    nvme_sanitize_stop(s, NULL);
+    while (being_formatted(ns)) {
+        aio_poll(aio_get_main(), false);
+        g_usleep(50);
+    }
     nvme_ns_changed(ns);
     qemu_mutex_lock(&s->lock);
     for (unsigned i = 0; i < NVME_MAX_CONTROLLERS; i++) {

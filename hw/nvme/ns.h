@@ -93,6 +93,7 @@ struct NvmeNamespace {
 
     uint32_t gate;        /* subsystem's lock: bits for all controllers */
     uint8_t percent_left; /* atomic: of a format */
+    bool going;           /* atomic: about to be unplugged: a format ends early */
     unsigned dulbe_users; /* atomic: controllers that want errors for deallocated blocks */
     QemuMutex lock;       /* taken before the subsystem's: what follows */
     struct NvmeRanges *uncorrectable, *deallocated; /* NULL: none */

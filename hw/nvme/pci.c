@@ -6,6 +6,7 @@
 #include "firmware.h"
 #include "nvme.h"
 #include "pool.h"
+#include "sanitize.h"
 #include "selftest.h"
 #include "state.h"
 
@@ -287,6 +288,16 @@ static void take_homes_away(NvmeCtrl *n)
     memory_region_transaction_commit();
 }
 
+/* What others asked of this controller's home, and what works there by itself, ends. */
+static void answer_questions(NvmeCtrl *n)
+{
+    nvme_sanitize_stop(n->subsys, n);
+    while (__atomic_load_n(&n->questions, __ATOMIC_ACQUIRE) || nvme_self_test_reading(n)) {
+        aio_poll(aio_get_main(), false);
+        g_usleep(50);
+    }
+}
+
 static bool realize_parts(NvmeCtrl *n, GError **errp)
 {
     PCIDevice *pci = PCI_DEVICE(n);
@@ -325,6 +336,7 @@ static bool realize_parts(NvmeCtrl *n, GError **errp)
         nvme_pool_exit(n);
         g_clear_pointer(&n->drive_ns, nvme_ns_unplug);
         nvme_subsys_del_ctrl(n);
+        answer_questions(n);
         return false;
     }
     return true;
@@ -356,10 +368,7 @@ static void nvme_exit(PCIDevice *pci)
     g_clear_pointer(&n->drive_ns, nvme_ns_unplug);
     nvme_pool_exit(n);
     nvme_subsys_del_ctrl(n);
-    while (__atomic_load_n(&n->questions, __ATOMIC_ACQUIRE) || nvme_self_test_reading(n)) {
-        aio_poll(aio_get_main(), false);
-        g_usleep(50);
-    }
+    answer_questions(n);
     if (n->ns_params.conf.blk) {
         blk_detach_dev(n->ns_params.conf.blk); /* now, not when the last view of our regions is
                                                   gone: the disk may go elsewhere */

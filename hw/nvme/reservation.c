@@ -362,7 +362,8 @@ static uint16_t report(NvmeRequest *req)
 
     qemu_mutex_lock(&ns->subsys->lock);
     NvmeReservation *r = ns->resv;
-    bool mixed = n->host_id_extended != extended;
+    NvmeHostId mine = host_of(n);
+    bool mixed = known(&mine) && n->host_id_extended != extended;
     if (mixed) {
         qemu_mutex_unlock(&ns->subsys->lock);
         return NVME_HOST_ID_INCONSISTENT | NVME_DNR;

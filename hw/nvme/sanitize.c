@@ -16,7 +16,7 @@ typedef struct NvmeSanitize {
     /* Subsystem's lock: what the log page says. */
     uint16_t status, progress;
     uint8_t passes_done;
-    bool erased;
+    bool erased, stop;
     uint32_t cdw10;
     bool failed_restricted; /* the last one must succeed before anything else */
     /* The home's of the controller that works. */
@@ -126,7 +126,7 @@ static void step_done(BlkRequest *blk, int ret)
 {
     NvmeSanitize *z = container_of(blk, NvmeSanitize, blk);
 
-    if (ret < 0) {
+    if (ret < 0 || __atomic_load_n(&z->stop, __ATOMIC_RELAXED)) {
         finish(z, false);
         return;
     }
@@ -267,6 +267,7 @@ static uint16_t begin(NvmeRequest *req, NvmeSanitize *z)
         return NVME_SANITIZE_FAILED;
     }
     z->status = RUNNING;
+    z->stop = false;
     z->progress = 0;
     z->passes_done = 0;
     z->cdw10 = dw10;
@@ -302,6 +303,23 @@ uint16_t nvme_sanitize(NvmeRequest *req)
         nvme_quiesce(n, s, NULL, NULL, quiet, z);
     }
     return status;
+}
+
+static bool works_for(NvmeSubsystem *s, NvmeCtrl *n)
+{
+    QEMU_LOCK_GUARD(&s->lock);
+
+    return s->sanitize && s->sanitize->status == RUNNING && (!n || s->sanitize->n == n);
+}
+
+void nvme_sanitize_stop(NvmeSubsystem *s, NvmeCtrl *n)
+{
+    assert_main_loop();
+    while (works_for(s, n)) {
+        __atomic_store_n(&s->sanitize->stop, true, __ATOMIC_RELAXED);
+        aio_poll(aio_get_main(), false);
+        g_usleep(50);
+    }
 }
 
 void nvme_sanitize_free(NvmeSubsystem *s)

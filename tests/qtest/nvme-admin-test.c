@@ -165,6 +165,15 @@ static Hosts start_hosts(QNvmeHome home, const char *sub)
     h.b = qnvme_other(h.a, QPCI_DEVFN(5, 0));
     qnvme_bring_up(h.a, 1, false);
     qnvme_bring_up(h.b, 1, false);
+    /* without a host identifier either kind of report is good */
+    for (uint32_t eds = 0; eds < 2; eds++) {
+        NvmeCmd cmd = {.opcode = NVME_IO_RESERVATION_REPORT,
+                       .nsid = 1,
+                       .dptr.prp1 = h.a->page,
+                       .cdw10 = 5,
+                       .cdw11 = eds};
+        g_assert_cmphex(qnvme_cmd(h.a, 1, &cmd), ==, NVME_SUCCESS);
+    }
     set_host(h.a, 0xaaaa);
     set_host(h.b, 0xbbbb);
     return h;
@@ -428,6 +437,37 @@ static void test_sanitize_meanwhile(const void *opaque)
     }
     g_assert_cmpuint(sanitize_state(n), ==, 1);
     g_assert_cmphex(qnvme_rw(n, 1, NVME_IO_READ, 0, 1, buf, 0), ==, NVME_SUCCESS);
+    qnvme_stop(n);
+}
+
+/* A namespace, and then the controller, goes while it is erased. */
+static void test_unplug_meanwhile(const void *opaque)
+{
+    QNvmeHome home = GPOINTER_TO_INT(opaque);
+    static const char disk[] = "size=256M,latency-ns=100000000,read-zeroes=on";
+    g_autofree char *args = g_strdup_printf(
+        "-blockdev driver=null-co,node-name=d0,%s -blockdev driver=null-co,node-name=d1,%s "
+        "-device pcie-root-port,id=rp0,addr=06.0,chassis=1,slot=1",
+        disk, disk);
+    QNvme *n = qnvme_start_behind(home, args, "rp0");
+
+    qtest_qmp_ok(n->s, "{'execute': 'device_add', 'arguments': {'driver': 'nvme-ns', 'id': 'x', "
+                       "'bus': 'nvme0', 'drive': 'd1', 'nsid': 2}}");
+    qnvme_bring_up(n, 1, false);
+    g_assert_cmphex(qnvme_admin(n, NVME_ADM_SANITIZE, 0, 0, 2, 0), ==, NVME_SUCCESS);
+    gint64 begin = g_get_monotonic_time();
+    qtest_qmp_ok(n->s, "{'execute': 'device_del', 'arguments': {'id': 'x'}}");
+    json_object_put(qtest_qmp_event(n->s, "DEVICE_DELETED"));
+    g_assert_cmpuint(sanitize_state(n), ==, 3);
+    uint64_t buf = qtest_alloc(n->s, 4096, 4096);
+    g_assert_cmphex(qnvme_rw(n, 1, NVME_IO_READ, 0, 1, buf, 0), ==, NVME_SANITIZE_FAILED);
+    g_assert_cmphex(qnvme_admin(n, NVME_ADM_SANITIZE, 0, 0, 1, 0), ==, NVME_SANITIZE_FAILED);
+    g_assert_cmphex(qnvme_admin(n, NVME_ADM_SANITIZE, 0, 0, 2, 0), ==, NVME_SUCCESS);
+    qtest_qmp_ok(n->s, "{'execute': 'device_del', 'arguments': {'id': 'nvme0'}}");
+    qtest_qmp_ok(n->s, "{'execute': 'system_reset'}");
+    json_object_put(qtest_qmp_event(n->s, "DEVICE_DELETED"));
+    /* far sooner than it takes to erase all of it */
+    g_assert_cmpint(g_get_monotonic_time() - begin, <, 10 * G_USEC_PER_SEC);
     qnvme_stop(n);
 }
 
@@ -720,6 +760,7 @@ int main(int argc, char **argv)
     add("reservation-persists", test_reservation_persists);
     add("sanitize", test_sanitize);
     add("sanitize-meanwhile", test_sanitize_meanwhile);
+    add("unplug-meanwhile", test_unplug_meanwhile);
     add("self-test", test_self_test);
     add("firmware", test_firmware);
     add("logs", test_logs);
