@@ -332,6 +332,15 @@ static void test_busy(const void *opaque)
 
 /* --- ide-cd ---------------------------------------------------------------------------------- */
 
+static void expect_info(QTestState *s, const char *want)
+{
+    g_autofree char *text = qtest_hmp(s, "info block");
+
+    if (!strstr(text, want)) {
+        g_error("info block: %s", text);
+    }
+}
+
 static void test_ide(void)
 {
     QTestState *s = qtest_initf("-machine pc -nodefaults -drive "
@@ -366,6 +375,14 @@ static void test_ide(void)
     g_assert_true(json_object_get_boolean(v));
     g_assert_false(json_object_object_get_ex(disk, "inserted", NULL));
     json_object_put(list);
+    /* the same at the human monitor */
+    expect_info(s, "drv: [not inserted]");
+    expect_info(s, "tray open");
+    g_free(qtest_hmp(s, "change drv %s raw", images[1]));
+    expect_info(s, images[1]);
+    expect_info(s, "tray closed");
+    g_free(qtest_hmp(s, "eject -f cd0"));
+    expect_info(s, "[not inserted]");
     qtest_quit(s);
 }
 
