@@ -16,6 +16,26 @@
 
 /* --- BAR 0: registers, doorbells, MSI-X ------------------------------------------------------ */
 
+static bool init_doorbells(NvmeCtrl *n, GError **errp)
+{
+    bool ok = true;
+
+    n->db = g_new0(NvmeDoorbell, n->num_db);
+    memory_region_transaction_begin();
+    for (unsigned id = 0; ok && id < n->num_db; id++) {
+        NvmeDoorbell *db = &n->db[id];
+        g_autofree char *name = g_strdup_printf("nvme-doorbell-%u", id);
+
+        db->n = n;
+        db->qid = id;
+        memory_region_init_io(&db->mr, OBJECT(n), &nvme_doorbell_ops, db, name, 8);
+        memory_region_add_subregion(&n->bar0, NVME_REG_DOORBELLS + (hwaddr)id * 8, &db->mr);
+        ok = nvme_set_region_home(n, &db->mr, id, MEMORY_HOME_POSTED_WRITES, errp);
+    }
+    memory_region_transaction_commit();
+    return ok;
+}
+
 static bool init_bar0(NvmeCtrl *n, GError **errp)
 {
     PCIDevice *pci = PCI_DEVICE(n);
@@ -29,21 +49,8 @@ static bool init_bar0(NvmeCtrl *n, GError **errp)
     memory_region_init_io(&n->iomem, OBJECT(n), &nvme_register_ops, n, "nvme-registers",
                           NVME_REG_DOORBELLS);
     memory_region_add_subregion(&n->bar0, 0, &n->iomem);
-    if (!nvme_set_region_home(n, &n->iomem, 0, 0, errp)) {
+    if (!nvme_set_region_home(n, &n->iomem, 0, 0, errp) || !init_doorbells(n, errp)) {
         return false;
-    }
-    n->db = g_new0(NvmeDoorbell, n->num_db);
-    for (unsigned id = 0; id < n->num_db; id++) {
-        NvmeDoorbell *db = &n->db[id];
-        g_autofree char *name = g_strdup_printf("nvme-doorbell-%u", id);
-
-        db->n = n;
-        db->qid = id;
-        memory_region_init_io(&db->mr, OBJECT(n), &nvme_doorbell_ops, db, name, 8);
-        memory_region_add_subregion(&n->bar0, NVME_REG_DOORBELLS + (hwaddr)id * 8, &db->mr);
-        if (!nvme_set_region_home(n, &db->mr, id, MEMORY_HOME_POSTED_WRITES, errp)) {
-            return false;
-        }
     }
     pci_register_bar(pci, 0, PCI_BASE_ADDRESS_SPACE_MEMORY | PCI_BASE_ADDRESS_MEM_TYPE_64,
                      &n->bar0);

@@ -47,6 +47,7 @@ void pam_init(PAMState *s, Object *owner, MemoryRegion *pci_mem, MemoryRegion *r
 {
     MemoryRegion *sys = get_system_memory();
 
+    memory_region_transaction_begin();
     for (int n = 0; n < PAM_SEGMENTS; n++) {
         hwaddr start;
         uint64_t size;
@@ -60,4 +61,5 @@ void pam_init(PAMState *s, Object *owner, MemoryRegion *pci_mem, MemoryRegion *r
     }
     memory_region_init_alias(&s->vga, owner, "vga-window", pci_mem, 0xa0000, 0x20000);
     memory_region_add_subregion_overlap(sys, 0xa0000, &s->vga, 1);
+    memory_region_transaction_commit();
 }
