@@ -16,7 +16,7 @@ typedef struct NvmeSanitize {
     /* Subsystem's lock: what the log page says. */
     uint16_t status, progress;
     uint8_t passes_done;
-    bool erased, stop;
+    bool stop;
     uint32_t cdw10;
     bool failed_restricted; /* the last one must succeed before anything else */
     /* The home's of the controller that works. */
@@ -75,7 +75,8 @@ void nvme_sanitize_log(NvmeSubsystem *s, uint8_t page[512])
 {
     QEMU_LOCK_GUARD(&s->lock);
     NvmeSanitize *z = state_of(s);
-    uint16_t sstat = z->status | z->passes_done << 3 | (z->erased ? BIT(8) : 0);
+    /* "Global data erased" is never claimed: nobody looks at each write to take it back. */
+    uint16_t sstat = z->status | z->passes_done << 3;
 
     memset(page, 0, 512);
     memset(page + 8, 0xff, 24); /* how long each kind takes is not known */
@@ -107,7 +108,6 @@ static void finish(NvmeSanitize *z, bool good)
     qemu_mutex_lock(&s->lock);
     z->status = good ? DONE : FAILED;
     z->progress = 0xffff;
-    z->erased = good;
     if (good) {
         set_gates(s, false);
     }
