@@ -936,6 +936,53 @@ static void test_unplug_busy(const void *opaque)
     scsi_stop(d);
 }
 
+/* The whole controller goes, with its disks busy: the guest does not answer, the machine's reset
+ * ends the unplug. */
+static void test_controller_unplug(const void *opaque)
+{
+    static const char *const props[HOMES] = {
+        "", ", 'iothread': 'iot0'", ", 'ioregionfd': 'ior0'",
+        ", 'ioregionfd': 'ior0', 'ioregionfds': ['ior0', 'ior1']",
+        ", 'iothread-vq-mapping': [{'iothread': 'iot0'}, {'iothread': 'iot1'}]"};
+    Home home = (Home)GPOINTER_TO_INT(opaque);
+    QTestState *s = qtest_initf("-machine q35 -nodefaults -m 256 %s -device "
+                                "pcie-root-port,id=rp,addr=6,chassis=1 -blockdev "
+                                "null-co,size=4M,read-zeroes=on,latency-ns=50000000,node-name=d0",
+                                home_args[home]);
+    QPCIBus *bus = qpci_new(s);
+    QPCIDevice *port = qpci_device_at(bus, 0, QPCI_DEVFN(6, 0));
+
+    qpci_bridge_setup(port, 1);
+    for (unsigned i = 0; i < 3; i++) {
+        Scsi d = {.s = s, .bus = bus, .cdb_size = 32, .sense_size = SCSI_SENSE_SIZE};
+
+        qtest_qmp_ok(s,
+                     "{'execute': 'device_add', 'arguments': {'driver': 'virtio-scsi-pci', 'id': "
+                     "'s1', 'bus': 'rp', 'num_queues': 4, 'virtqueue_size': 64%s}}",
+                     props[home]);
+        qtest_qmp_ok(s, "{'execute': 'device_add', 'arguments': {'driver': 'scsi-hd', 'id': "
+                        "'hd1', 'bus': 's1.0', 'drive': 'd0', 'scsi-id': 2, 'lun': 3}}");
+        d.v = qvirtio_new(bus, 1, 0, false);
+        scsi_buffers(&d);
+        scsi_init(&d, 0, 4, 0, true);
+        ready(&d);
+        fill(&d, 32);
+        qtest_qmp_ok(s, "{'execute': 'device_del', 'arguments': {'id': 's1'}}");
+        qtest_qmp_ok(s, "{'execute': 'system_reset'}");
+        json_object_put(qtest_qmp_event(s, "RESET"));
+        qtest_qmp_drop_events(s);
+        g_free(qtest_qmp_error(s, "DeviceNotFound",
+                               "{'execute': 'device_del', 'arguments': {'id': 'hd1'}}"));
+        qvirtio_free(d.v);
+        bus->mem_next = 0xe0000000u;
+        bus->io_next = 0xc000;
+        qpci_bridge_setup(port, 1);
+    }
+    qpci_device_free(port);
+    qpci_free(bus);
+    qtest_quit(s);
+}
+
 /* --- resets ---------------------------------------------------------------------------------- */
 
 static void test_reset(const void *opaque)
@@ -1104,6 +1151,51 @@ static void test_hostile(const void *opaque)
     scsi_stop(d);
 }
 
+/* Commands that chance has made, to a disk, a CD and units that are not there, with buffers that
+ * chance has chosen: each has an answer, and the units still work. */
+static void test_random(const void *opaque)
+{
+    static const uint8_t known[] = {
+        0x00, 0x03, 0x08, 0x0a, 0x12, 0x15, 0x1a, 0x1b, 0x1d, 0x1e, 0x25, 0x28, 0x2a, 0x2b,
+        0x2e, 0x2f, 0x35, 0x41, 0x42, 0x43, 0x46, 0x4a, 0x51, 0x52, 0x55, 0x5a, 0x88, 0x8a,
+        0x8e, 0x8f, 0x91, 0x93, 0x9e, 0xa0, 0xa8, 0xaa, 0xad, 0xae, 0xaf, 0xbb, 0xbd, 0xbe};
+    Scsi *d = start_with((Home)GPOINTER_TO_INT(opaque), false,
+                         "-blockdev null-co,size=4M,read-zeroes=on,node-name=d0 "
+                         "-blockdev null-co,size=2M,read-zeroes=on,node-name=c0",
+                         ",packed=on", " -device scsi-cd,bus=scsi0.0,scsi-id=2,lun=4,drive=c0");
+    GRand *rnd = g_rand_new_with_seed(g_test_rand_int());
+
+    scsi_init(d, QVIRTIO_F_PACKED, 4, 0, false);
+    for (unsigned i = 0; i < 1200; i++) {
+        uint32_t len = g_rand_int_range(rnd, 0, 4) ? (uint32_t)g_rand_int_range(rnd, 0, 4096)
+                                                   : 512u * (uint32_t)g_rand_int_range(rnd, 0, 64);
+        uint8_t cdb[32], sparse = (uint8_t)g_rand_int_range(rnd, 0, 2);
+
+        for (unsigned k = 0; k < sizeof(cdb); k++) {
+            /* mostly zeros, so that many get past the first checks */
+            cdb[k] = !sparse || !g_rand_int_range(rnd, 0, 4) ? (uint8_t)g_rand_int(rnd) : 0;
+        }
+        if (g_rand_int_range(rnd, 0, 8)) {
+            cdb[0] = known[g_rand_int_range(rnd, 0, sizeof(known))];
+        }
+        for (unsigned k = 0; k < 4; k++) {
+            qtest_writel(d->s, d->data + 4 * k, sparse ? 0 : g_rand_int(rnd));
+        }
+        scsi_cmd_on(d, i % 4, 2, (unsigned)g_rand_int_range(rnd, 2, 5), cdb, sizeof(cdb), len,
+                    g_rand_boolean(rnd));
+        g_assert_true(d->response == S_OK || d->response == S_OVERRUN);
+        g_assert_cmpuint(d->residual, <=, len);
+        g_assert_true(d->response != S_OK || d->status == GOOD ||
+                      (d->status == CHECK && d->sense_len >= 8));
+        g_assert_cmpuint(qvirtio_status(d->v), ==, 0xf);
+    }
+    scsi_init(d, 0, 4, 0, false);
+    ready(d);
+    assert_good(d, CMD(d, 512, 0x28, 0, 0, 0, 0, 9, 0, 0, 1, 0), 0);
+    g_rand_free(rnd);
+    scsi_stop(d);
+}
+
 /* --- the user's mistakes --------------------------------------------------------------------- */
 
 static void test_options(void)
@@ -1176,9 +1268,11 @@ int main(int argc, char **argv)
     add("tmf", test_tmf);
     add("hotplug", test_hotplug);
     add("unplug-busy", test_unplug_busy);
+    add("controller-unplug", test_controller_unplug);
     add("reset", test_reset);
     g_test_add_func("/virtio-scsi/config", test_config);
     add("hostile", test_hostile);
+    add("random", test_random);
     g_test_add_func("/virtio-scsi/options", test_options);
     ret = g_test_run();
     unlink(image);
