@@ -19,8 +19,8 @@ static const char *const home_args[HOMES] = {
     "",
     "-object iothread,id=iot0",
     "-object iothread,id=iot0 -object ioregionfd,id=ior0,iothread=iot0",
-    "-object iothread,id=iot0 -object iothread,id=iot1 -object ioregionfd,id=ior0,iothread=iot0 "
-    "-object ioregionfd,id=ior1,iothread=iot1",
+    ("-object iothread,id=iot0 -object iothread,id=iot1 -object ioregionfd,id=ior0,iothread=iot0 "
+     "-object ioregionfd,id=ior1,iothread=iot1"),
     "-object iothread,id=iot0 -object iothread,id=iot1",
 };
 static const char *const home_props[HOMES] = {
@@ -28,9 +28,9 @@ static const char *const home_props[HOMES] = {
     ",iothread=iot0",
     ",ioregionfd=ior0",
     ",ioregionfd=ior0,ioregionfds=ior0:ior1",
-    ",iothread-vq-mapping.0.iothread=iot0,iothread-vq-mapping.0.vqs.0=0,"
-    "iothread-vq-mapping.0.vqs.1=2,iothread-vq-mapping.1.iothread=iot1,"
-    "iothread-vq-mapping.1.vqs.0=1,iothread-vq-mapping.1.vqs.1=3",
+    (",iothread-vq-mapping.0.iothread=iot0,iothread-vq-mapping.0.vqs.0=0,"
+     "iothread-vq-mapping.0.vqs.1=2,iothread-vq-mapping.1.iothread=iot1,"
+     "iothread-vq-mapping.1.vqs.0=1,iothread-vq-mapping.1.vqs.1=3"),
 };
 
 static char *image;
@@ -268,6 +268,35 @@ static void test_wrap(const void *opaque)
                 }
             }
         }
+    }
+    scsi_stop(d);
+}
+
+/* The largest ring, full. */
+static void test_large_ring(void)
+{
+    Scsi *d = start(IOTHREAD, false, ",packed=on,virtqueue_size=1024", "");
+
+    for (unsigned packed = 0; packed < 2; packed++) {
+        uint32_t used;
+
+        scsi_init(d, (packed ? QVIRTIO_F_PACKED : 0) | QVIRTIO_F_INDIRECT, 1, 1024, false);
+        ready(d);
+        for (unsigned i = 0; i < 1024; i++) {
+            /* all read the same block to the same place: their answers differ in nothing */
+            scsi_push(d, 0, i % 32, 2, 3, i, CDB(0x28, 0, 0, 0, 0, 5, 0, 0, 1, 0), 10, d->data, 512,
+                      true);
+        }
+        qvirtio_kick(&d->v->q[2]);
+        for (unsigned i = 0; i < 1024; i++) {
+            qvirtio_wait(&d->v->q[2], &used);
+            g_assert_cmpuint(used, ==, 108 + 512);
+        }
+        for (unsigned i = 0; i < 32; i++) {
+            scsi_answer(d, i);
+            assert_good(d, d->response, 0);
+        }
+        check_pattern(d, 0, 5, 512);
     }
     scsi_stop(d);
 }
@@ -1256,6 +1285,7 @@ int main(int argc, char **argv)
     image = make_image();
     add("requests", test_requests);
     add("wrap", test_wrap);
+    g_test_add_func("/virtio-scsi/large-ring", test_large_ring);
     g_test_add_func("/virtio-scsi/pieces", test_pieces);
     g_test_add_func("/virtio-scsi/inquiry", test_inquiry);
     g_test_add_func("/virtio-scsi/small", test_small);
