@@ -341,8 +341,29 @@ void gdb_detach(void)
     vm_start(NULL);
 }
 
+/* Waiting for vCPUs polls the main loop: what comes in meanwhile must wait for its turn. */
+static bool busy, closed_meanwhile;
+
+static void chr_event(void *opaque, ChrEvent event);
+
+static void end_busy(void)
+{
+    busy = false;
+    if (closed_meanwhile) {
+        closed_meanwhile = false;
+        chr_event(NULL, CHR_EVENT_CLOSED);
+    }
+    if (gdb.fe.chr) {
+        qemu_chr_fe_accept_input(&gdb.fe);
+    }
+}
+
 static void chr_event(void *opaque, ChrEvent event)
 {
+    if (busy) {
+        closed_meanwhile |= event == CHR_EVENT_CLOSED;
+        return;
+    }
     if (event == CHR_EVENT_OPENED) {
         gdb.attached = true;
         gdb.no_ack = gdb.running = false;
@@ -350,7 +371,9 @@ static void chr_event(void *opaque, ChrEvent event)
         gdb.g_cpu = gdb.c_cpu = 0;
         __atomic_store_n(&gdb.hit, false, __ATOMIC_RELAXED);
         if (runstate_is_running()) {
+            busy = true;
             vm_stop(RUN_STATE_PAUSED);
+            end_busy();
         }
     } else if (event == CHR_EVENT_CLOSED && gdb.attached) {
         bool running = runstate_is_running();
@@ -367,13 +390,15 @@ static void chr_event(void *opaque, ChrEvent event)
 
 static int chr_can_read(void *opaque)
 {
-    return 4096;
+    return busy ? 0 : 4096;
 }
 
 static void chr_read(void *opaque, const uint8_t *buf, int len)
 {
-    if (gdb.attached) {
+    if (gdb.attached && !busy) {
+        busy = true;
         gdb_receive(buf, len);
+        end_busy();
     }
 }
 
