@@ -45,7 +45,7 @@ static void test_unknown_options(void)
     refused(BASE "-netdev users,id=n0", "-netdev|users");
     refused(BASE "-netdev hubport,id=n0", "hubid");
     refused(BASE "-netdev stream,id=n0", "addr.type");
-    refused(BASE "-netdev tap,id=n0,vhost=on", "vhost");
+    refused(BASE "-netdev tap,id=n0,vhostforce=on", "vhostforce");
     refused(BASE "-netdev hubport,id=n0,hubid=1,hubis=2", "hubis|hubid");
     refused(BASE "-netdev hubport,id=n0,hubid=1 -netdev hubport,id=n1,hubid=2,netdev=n0", "joined");
     refused(BASE "-nic hubport,hubid=0,model=ne2001", "ne2001|virtio-net-pci");
