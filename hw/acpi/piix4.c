@@ -85,8 +85,8 @@ static void pm_reset(DeviceState *qdev)
 }
 
 static const ObjectProperty pm_props[] = {
-    DEFINE_PROP_UINT8("disable_s3", PIIX4PM, disable_s3, 1, "1: suspend to RAM is not offered"),
-    DEFINE_PROP_UINT8("disable_s4", PIIX4PM, disable_s4, 1, "1: suspend to disk is not offered"),
+    DEFINE_PROP_UINT8("disable_s3", PIIX4PM, disable_s3, 0, "1: suspend to RAM is not offered"),
+    DEFINE_PROP_UINT8("disable_s4", PIIX4PM, disable_s4, 0, "1: suspend to disk is not offered"),
 };
 
 static void pm_class_init(ObjectClass *klass, const void *data)

@@ -230,8 +230,8 @@ static void lpc_init(Object *obj)
 }
 
 static const ObjectProperty lpc_props[] = {
-    DEFINE_PROP_UINT8("disable_s3", ICH9LPC, disable_s3, 1, "1: suspend to RAM is not offered"),
-    DEFINE_PROP_UINT8("disable_s4", ICH9LPC, disable_s4, 1, "1: suspend to disk is not offered"),
+    DEFINE_PROP_UINT8("disable_s3", ICH9LPC, disable_s3, 0, "1: suspend to RAM is not offered"),
+    DEFINE_PROP_UINT8("disable_s4", ICH9LPC, disable_s4, 0, "1: suspend to disk is not offered"),
     DEFINE_PROP_BOOL("noreboot", ICH9LPC, noreboot, false,
                      "The watchdog does not reset the machine"),
 };

@@ -177,7 +177,7 @@ static void test_debug_exit(void)
 
 static void s3_start(void)
 {
-    start("-global ICH9-LPC.disable_s3=0");
+    start("");
     qtest_outw(s, PM1_CNT, 1 << 10 | 1 << 13);
     json_object_put(qtest_qmp_event(s, "SUSPEND"));
 }
@@ -219,7 +219,7 @@ static void test_s3(void)
 {
     uint64_t at;
 
-    start("-global ICH9-LPC.disable_s3=0");
+    start("");
     at = qtest_alloc(s, 4096, 0);
     qtest_writel(s, at, 0x12345678);
     g_free(qtest_qmp_error(s, "GenericError", "{'execute': 'system_wakeup'}"));
@@ -247,7 +247,7 @@ static void test_s3_button(void)
 /* The clock's alarm wakes. */
 static void test_s3_alarm(void)
 {
-    start("-global ICH9-LPC.disable_s3=0 -rtc base=2024-01-01T00:00:00,clock=vm");
+    start("-rtc base=2024-01-01T00:00:00,clock=vm");
     qtest_outb(s, 0x70, 0x01);
     qtest_outb(s, 0x71, 0x05); /* second 5, any minute, any hour */
     qtest_outb(s, 0x70, 0x03);
