@@ -278,7 +278,7 @@ static void test_s3_not_offered(void)
 {
     json_object *p, *v;
 
-    start("");
+    start("-global ICH9-LPC.disable_s3=1");
     qtest_outw(s, PM1_CNT, 1 << 10 | 1 << 13);
     expect_status("running");
     p = qtest_qmp_return(s, "{'execute': 'query-current-machine'}");
