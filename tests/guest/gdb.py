@@ -120,7 +120,7 @@ def test_registers_and_memory(tap, vm, sym):
 def test_threads(tap, vm, sym):
     ap = f'*(unsigned int *){sym["ap_counter"]:#x}'
     stop = f'*{sym["stop_here"]:#x}'
-    text = vm.gdb(f'hbreak {stop}', 'continue', 'continue', 'continue', 'info threads', show('first', ap), *['continue'] * 20,
+    text = vm.gdb(f'hbreak {stop}', 'continue', 'continue', 'continue', 'info threads', show('first', ap), *['continue'] * 200,
                   show('second', ap), 'set scheduler-locking on', 'continue', 'continue', show('locked', ap), 'continue',
                   show('still', ap), 'thread 2', show('other', '$rip'), 'stepi', show('other_later', '$rip'), 'detach')
     tap.result('CPU#0' in text and 'CPU#1' in text, 'each vCPU is a thread')
