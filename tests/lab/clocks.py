@@ -18,6 +18,7 @@ KERNELS = {
     'nox2apic': ('nox2apic', 2, [r'irq .*IO-APIC'], [r'Enabled x2apic|x2apic enabled']),
 }
 DRIFT = 0.001
+ATTEMPTS = 3    # 10 ms too late at one end of ten seconds is too much already; a clock that is wrong is wrong each time
 
 
 class Marks:
@@ -117,7 +118,7 @@ def check(lab, folder, pairs, seconds):
     wrong = []
     for mode, name, machine in pairs:
         part = folder / f'{mode}-{name.replace(" ", "-")}-{machine}'
-        for attempt in range(2):
+        for attempt in range(ATTEMPTS):
             try:
                 drift = one_guest(lab, part, mode, name, seconds, machine)
             except VmError as error:
@@ -125,7 +126,7 @@ def check(lab, folder, pairs, seconds):
                 break
             if abs(drift) < DRIFT:
                 break
-            if attempt:
+            if attempt == ATTEMPTS - 1:
                 wrong.append(f'{name}, kernel-irqchip={mode}, {machine}: the clock is off by {drift * 100:+.3f} %')
     if wrong:
         raise VmError('\n'.join(wrong))
