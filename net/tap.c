@@ -521,13 +521,13 @@ static NetPort *open_port(const NetPortInfo *info, const char *id, const TapOpti
 static bool decline_vhost(json_object *opts, GError **errp)
 {
     static const char *const keys[] = {"vhostfd", "vhostfds"};
-    g_autofree char *poll_us = opts_take_str(opts, "poll-us");
     bool vhost, force;
 
     if (!opts_take_bool(opts, "vhost", false, &vhost, errp) ||
         !opts_take_bool(opts, "vhostforce", false, &force, errp)) {
         return false;
     }
+    g_free(opts_take_str(opts, "poll-us"));
     if (force) {
         error_setg(errp, "vhostforce=on: vhost-net is not built in; leave it out: the queues are "
                          "served by the device's IOThread");

@@ -472,6 +472,7 @@ static void test_own_home(void)
 
         g_assert_nonnull(strstr(info, "i0"));
         g_assert_nonnull(strstr(info, strstr(devices[i], "virtio") ? "virtio" : "nvme"));
+        g_assert_nonnull(strstr(mtree, "i0"));
         g_assert_true(query_has("\"r\""));
         qtest_quit(s);
     }
