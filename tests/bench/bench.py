@@ -169,7 +169,7 @@ def show(results):
         mark = '' if good else ('   not measured' if share is None else '   MISSED')
         print(f'  {what:<48}{number(ours):>12}{number(other):>14}'
               f'{"-" if share is None else f"{share:.2f}":>8}{limit:>7}{mark}')
-    print(f'\n{"a home that polls, 2 CPUs: context switches":<50}{"vCPU":>12}{"home":>14}{"none in":>15}')
+    print(f'\n{"a home that polls, 2 CPUs: voluntary switches":<50}{"vCPU":>12}{"home":>14}{"none in":>15}')
     for row in results.rows:
         if row['measure'] != 'polling' or 'error' in row:
             continue

@@ -5,7 +5,7 @@
  * Usage: channel kvm|module|none [polling] (none: only what every KVM has). Tells, for each way,
  *     CHANNEL <name> <nanoseconds of each access> <context switches of the vCPU's thread in all>
  * or with "polling", which wants two processors, one for the vCPU and one for a home that never sleeps,
- *     POLLING <name> <context switches of the vCPU's thread> <of the home> <rounds without any> <rounds>
+ *     POLLING <name> <voluntary context switches of the vCPU's thread> <of the home> <rounds without any> <rounds>
  * with the counts of the best round, where a nanosecond is an instruction if the machine counts those. Where an answer is waited for this is the time from one access to
  * the next; where not, processor time of the vCPU's thread. What the home got is checked: every value, in order.
  */
@@ -144,8 +144,17 @@ static long switches(void)
     return u.ru_nvcsw + u.ru_nivcsw;
 }
 
+/* Those that a thread made because it waited; the others are the scheduler's, for tasks that have nothing to do with it. */
+static long waits(void)
+{
+    struct rusage u;
+
+    getrusage(RUSAGE_THREAD, &u);
+    return u.ru_nvcsw;
+}
+
 static unsigned exits; /* of the last loop */
-static long loop_switches; /* this thread's context switches while it ran */
+static long loop_waits; /* of this thread while it ran */
 
 /* Runs the loop once; an access that comes here is answered with nothing. Nanoseconds of it all. */
 static int64_t run_loop(enum access access, clockid_t clock)
@@ -154,7 +163,7 @@ static int64_t run_loop(enum access access, clockid_t clock)
 
     put_code(access);
     exits = 0;
-    loop_switches = -switches();
+    loop_waits = -waits();
     start = now(clock);
     for (;;) {
         if (ioctl(m.run_fd, KVM_RUN, 0) < 0) {
@@ -170,7 +179,7 @@ static int64_t run_loop(enum access access, clockid_t clock)
         exits++;
     }
     start = now(clock) - start;
-    loop_switches += switches();
+    loop_waits += waits();
     return start;
 }
 
@@ -525,7 +534,7 @@ static void measure_answered(const char *transport, void (*open_channel)(void), 
 
 enum { POLLING_ROUNDS = 40 };
 
-static long home_switches; /* of the polling home's thread until now; it stores this when asked */
+static long home_waits; /* of the polling home's thread until now; it stores this when asked */
 static unsigned asked, told;
 
 static void stay_on(int cpu)
@@ -545,7 +554,7 @@ static void *polling_home(void *opaque)
 
         ring_take();
         if (question != told) {
-            home_switches = switches();
+            home_waits = waits();
             __atomic_store_n(&told, question, __ATOMIC_RELEASE);
         }
     }
@@ -559,7 +568,7 @@ static long ask_home(void)
     while (__atomic_load_n(&told, __ATOMIC_ACQUIRE) != question) {
         sched_yield();
     }
-    return home_switches;
+    return home_waits;
 }
 
 static void measure_polling(const char *name, enum access access, uint32_t flags)
@@ -574,7 +583,7 @@ static void measure_polling(const char *name, enum access access, uint32_t flags
         long home = ask_home(), vcpu;
 
         run_loop(access, CLOCK_MONOTONIC);
-        vcpu = loop_switches;
+        vcpu = loop_waits;
         home = ask_home() - home;
         require(exits == 0, "accesses came to user space");
         end_loop();
