@@ -272,23 +272,13 @@ void memory_region_set_accepts_msi(MemoryRegion *mr)
     mr->accepts_msi = true;
 }
 
-/* Waits for the old home when the change has taken effect; inside a transaction that is the
- * caller's. */
-static void home_changed(MemoryRegion *mr)
-{
-    memory_map_changed();
-    memory_region_transaction_commit();
-    if (!memory_in_transaction()) {
-        ioregion_drain(mr);
-    }
-}
-
 void memory_region_set_home(MemoryRegion *mr, AioContext *ctx, unsigned flags)
 {
     assert_main_loop();
     memory_region_transaction_begin();
     ioregion_set_home(mr, ctx, flags);
-    home_changed(mr);
+    memory_map_changed();
+    memory_region_transaction_commit();
 }
 
 bool memory_region_set_ioregionfd(MemoryRegion *mr, IoRegionFd *ior, unsigned flags, GError **errp)
@@ -296,7 +286,8 @@ bool memory_region_set_ioregionfd(MemoryRegion *mr, IoRegionFd *ior, unsigned fl
     assert_main_loop();
     memory_region_transaction_begin();
     bool ok = ioregion_set_ioregionfd(mr, ior, flags, errp);
-    home_changed(mr);
+    memory_map_changed();
+    memory_region_transaction_commit();
     return ok;
 }
 

@@ -45,8 +45,8 @@ bool ioregionfd_check_bindings(GError **errp);
 
 /* Called by system/memory-region.c: the bodies behind memory_region_set_home(), memory_region_set_ioregionfd() and
  * memory_region_drain_home(), inside a transaction.  They publish mr->home_ctx, mr->home_flags and then mr->home with release stores (and take
- * mr->home away first); the old IoRegion stays valid until views that show it are gone (it is freed through memory_defer()).  After the
- * outermost commit memory-region.c calls ioregion_drain().  ctx NULL: no home.  What lies in the old channel is carried out before the
+ * mr->home away first); the old IoRegion stays valid until views that show it are gone (it is freed through memory_defer()).
+ * ctx NULL: no home.  What lies in the old channel is carried out before the
  * home changes; what comes later to the old one is dropped and counted.  Main loop; never waits for a vCPU. */
 void ioregion_set_home(MemoryRegion *mr, AioContext *ctx, unsigned flags);
 bool ioregion_set_ioregionfd(MemoryRegion *mr, IoRegionFd *ior, unsigned flags, GError **errp);
