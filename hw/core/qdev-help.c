@@ -113,7 +113,8 @@ static void print_property(const ObjectProperty *prop, void *opaque)
     QtreeState *state = opaque;
     json_object *value;
 
-    if (qdev_property_is_internal(prop)) {
+    /* What nobody can set is state, which may change from one look to the next. */
+    if (qdev_property_is_internal(prop) || prop->read_only) {
         return;
     }
     value = object_property_get_json(OBJECT(state->dev), prop->name, NULL);
