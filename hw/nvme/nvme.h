@@ -19,8 +19,7 @@
 #include "hw/pci/pci.h"
 #include "ns.h"
 #include "qemu/trace.h"
-#include "system/ioregionfd.h"
-#include "system/iothread.h"
+#include "hw/device-homes.h"
 
 #define TYPE_NVME "nvme"
 #define NVME_MAX_IOQPAIRS 256
@@ -169,12 +168,7 @@ struct NvmeCtrl {
     BusState *bus; /* for nvme-ns */
     NvmeNsSlot slots[NVME_MAX_NAMESPACES + 1];
     uint32_t changed_ns[NVME_MAX_NAMESPACES / 32 + 1]; /* atomic: for the changed namespace list */
-    IOThread *iothread;                                /* property; held while realized */
-    IoRegionFd *ioregionfd; /* property: registers and, without ioregionfds, all doorbells */
-    char *ioregionfds_text; /* property: JSON list or comma list of object ids, a queue pair each */
-    GPtrArray *ioregionfds; /* IoRegionFd *, resolved at realize */
-    json_object *mapping;   /* property iothread-vq-mapping, as given; or NULL */
-    GPtrArray *held;        /* its IOThreads, held while realized */
+    DeviceHomes homes;      /* properties; ioregionfd= is for registers and, without ioregionfds=, doorbells */
     AioContext **pair_ctx;  /* of each queue pair; constant while realized */
 
     AioContext *home;
@@ -266,11 +260,6 @@ bool nvme_homes_choose(NvmeCtrl *n, GError **errp);
 void nvme_homes_release(NvmeCtrl *n);
 bool nvme_set_region_home(NvmeCtrl *n, MemoryRegion *mr, uint16_t qid, unsigned flags,
                           GError **errp);
-json_object *nvme_prop_ids_get(Object *obj, const ObjectProperty *prop, GError **errp);
-bool nvme_prop_ids_set(Object *obj, const ObjectProperty *prop, json_object *value, GError **errp);
-json_object *nvme_prop_mapping_get(Object *obj, const ObjectProperty *prop, GError **errp);
-bool nvme_prop_mapping_set(Object *obj, const ObjectProperty *prop, json_object *value,
-                           GError **errp);
 
 /* --- arbiter.c: queue context ---------------------------------------------------------------- */
 /* Home: one for each context of queue pairs, while CC.AMS says so. */

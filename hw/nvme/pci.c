@@ -394,8 +394,7 @@ static void nvme_finalize(Object *obj)
 {
     NvmeCtrl *n = NVME(obj);
 
-    g_free(n->ioregionfds_text);
-    g_clear_pointer(&n->mapping, json_object_put);
+    device_homes_finalize(&n->homes);
     for (unsigned id = 0; n->db && id < n->num_db && n->db[id].n; id++) {
         memory_region_finalize(&n->db[id].mr);
     }
@@ -425,23 +424,7 @@ static const ObjectProperty nvme_props[] = {
                        "file that keeps formats, saved features, reservations ... over restarts"),
     DEFINE_PROP_LINK("subsys", NvmeCtrl, subsys_dev, TYPE_NVME_SUBSYS,
                      "nvme-subsys that this controller belongs to (one of its own)"),
-    DEFINE_PROP_LINK("ioregionfd", NvmeCtrl, ioregionfd, TYPE_IOREGIONFD,
-                     "ioregionfd object that carries the registers and doorbells to its iothread"),
-    {.name = "ioregionfds",
-     .type = "str",
-     .kind = PROP_CUSTOM,
-     .get = nvme_prop_ids_get,
-     .set = nvme_prop_ids_set,
-     .help =
-         "ioregionfd objects for the I/O queue pairs, in turn: JSON list, or ids with ':' between"},
-    {.name = "iothread-vq-mapping",
-     .type = "IOThreadVirtQueueMappingList",
-     .kind = PROP_CUSTOM,
-     .get = nvme_prop_mapping_get,
-     .set = nvme_prop_mapping_set,
-     .help = "I/O queue pairs (from 1) on iothreads: [{\"iothread\": ID, \"vqs\": [N, ...]}]"},
-    DEFINE_PROP_LINK("iothread", NvmeCtrl, iothread, TYPE_IOTHREAD,
-                     "home of registers and queues (without ioregionfd=)"),
+    DEFINE_PROPS_DEVICE_HOMES(NvmeCtrl, homes, "I/O queue pairs (from 1)"),
     DEFINE_PROP_UINT32("num_queues", NvmeCtrl, params.num_queues, 0, "old name: max_ioqpairs + 1"),
     DEFINE_PROP_UINT32("max_ioqpairs", NvmeCtrl, params.max_ioqpairs, 64, "I/O queue pairs"),
     DEFINE_PROP_UINT16("msix_qsize", NvmeCtrl, params.msix_qsize, 65, "MSI-X vectors"),

@@ -6,11 +6,8 @@
 #include "hw/virtio/virtio.h"
 
 /* --- virtio-homes.c: main loop --- */
-/* vdev->home, before queues exist. */
-bool virtio_homes_choose(VirtIODevice *vdev, GError **errp);
 /* Each queue's context. */
 bool virtio_homes_assign(VirtIODevice *vdev, GError **errp);
-void virtio_homes_release(VirtIODevice *vdev);
 
 /* --- virtqueue.c --- */
 /* Main loop: once ctx is known. */

@@ -361,7 +361,7 @@ static void take_apart(VirtIODevice *vdev)
         g_clear_pointer(&vdev->vqs[i]->bh, aio_bh_delete);
     }
     g_clear_pointer(&vdev->error_bh, aio_bh_delete);
-    virtio_homes_release(vdev);
+    device_homes_release(&vdev->homes);
     vdev->home = NULL;
 }
 
@@ -373,10 +373,11 @@ static bool virtio_device_realize(DeviceState *dev, GError **errp)
     vdev->name = vc->name;
     vdev->device_id = vc->device_id;
     vdev->gone = false;
-    if (!virtio_homes_choose(vdev, errp)) {
-        virtio_homes_release(vdev);
+    if (!device_homes_choose(&vdev->homes, vdev->name, errp)) {
+        device_homes_release(&vdev->homes);
         return false;
     }
+    vdev->home = vdev->homes.home;
     if (!vc->realize(vdev, errp)) {
         take_apart(vdev);
         return false;
@@ -430,8 +431,7 @@ static void virtio_device_finalize(Object *obj)
         virtqueue_free(vdev->vqs[i]);
     }
     g_free(vdev->vqs);
-    g_clear_pointer(&vdev->homes.mapping, json_object_put);
-    g_free(vdev->homes.ioregionfds_text);
+    device_homes_finalize(&vdev->homes);
 }
 
 /* A bit of user_features as a property. */

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define BASE "-machine q35,accel=qtest -nodefaults -display none "
@@ -94,6 +95,49 @@ static void test_two_claims(void)
 
         refused(args, "'r'|'r2'|claimed|'n'");
     }
+}
+
+/* A home waits for its queues' threads; two homes that wait for each other would wait for ever. */
+static void test_crosswise_homes(void)
+{
+#define TWO \
+    BASE "-object iothread,id=i0 -object iothread,id=i1 -object iothread,id=i2 -object " \
+         "ioregionfd,id=r0,iothread=i0 -object ioregionfd,id=r1,iothread=i1 -object " \
+         "ioregionfd,id=r2,iothread=i2 "
+    refused(TWO "-device nvme,serial=a,ioregionfds=r0:r1 -device nvme,serial=b,ioregionfds=r1:r0",
+            "'i0'|'i1'|the same home");
+    refused(TWO "-device virtio-scsi-pci,ioregionfds=r0:r1,num_queues=2 -device "
+                "virtio-scsi-pci,ioregionfds=r1:r0,num_queues=2",
+            "'i0'|'i1'|the same home");
+    refused(TWO "-device nvme,serial=a,ioregionfds=r0:r1 -device nvme,serial=b,ioregionfds=r1:r2 "
+                "-device nvme,serial=c,ioregionfds=r2:r0",
+            "'i0'|'i2'|the same home");
+    /* A home in another process has no thread for queues. */
+    int fds[2];
+
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), ==, 0);
+    for (unsigned i = 0; i < 2; i++) {
+        g_autofree char *args = g_strdup_printf(
+            TWO "-object ioregionfd,id=other,fd=%d -device %s", fds[0],
+            i ? "virtio-net-pci,ioregionfds=other" : "nvme,serial=a,ioregionfd=other");
+
+        refused(args, "another process|iothread=");
+    }
+    close(fds[0]);
+    close(fds[1]);
+    QTestState *s = qtest_init("-machine q35 -nodefaults -object iothread,id=i0 -object "
+                               "iothread,id=i1 -object iothread,id=i2 -device pcie-root-port,id=rp "
+                               "-object ioregionfd,id=r0,iothread=i0 -object "
+                               "ioregionfd,id=r1,iothread=i1 -device "
+                               "nvme,serial=a,ioregionfds=r0:r1 -device "
+                               "nvme,serial=b,ioregionfds=r0:r1");
+    json_object *reply = qtest_qmp(s, "{'execute': 'device_add', 'arguments': {'driver': 'nvme', "
+                                      "'serial': 'c', 'bus': 'rp', 'ioregionfds': 'r1:r0'}}");
+
+    g_assert_true(json_object_object_get_ex(reply, "error", NULL));
+    json_object_put(reply);
+    qtest_quit(s);
+#undef TWO
 }
 
 static void test_secrets_and_descriptors(void)
@@ -343,6 +387,7 @@ int main(int argc, char **argv)
     g_test_add_func("/cmdline/values", test_values);
     g_test_add_func("/cmdline/devices", test_devices);
     g_test_add_func("/cmdline/two-claims", test_two_claims);
+    g_test_add_func("/cmdline/crosswise-homes", test_crosswise_homes);
     g_test_add_func("/cmdline/secrets-and-descriptors", test_secrets_and_descriptors);
     g_test_add_func("/cmdline/json", test_json);
     g_test_add_func("/cmdline/objects", test_objects);

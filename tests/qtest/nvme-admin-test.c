@@ -717,8 +717,8 @@ static void test_query(void)
 static void mapping_refused(const char *props, const char *text)
 {
     g_autofree char *args = g_strdup_printf(
-        "-machine q35,accel=qtest -nodefaults -display none -object iothread,id=t0 -device "
-        "nvme,serial=x,max_ioqpairs=2%s",
+        "-machine q35,accel=qtest -nodefaults -display none -object iothread,id=t0 -object "
+        "iothread,id=t1 -device nvme,serial=x,max_ioqpairs=2%s",
         props);
     g_autofree char *out = NULL;
     int status = qtest_run(args, &out);
@@ -738,7 +738,8 @@ static void test_bad_mapping(void)
     mapping_refused(M "0.iothread=t0" M "0.vqs.0=x", "vqs");
     mapping_refused(M "0.vqs.0=1", "iothread");
     mapping_refused(M "0.iothread=t0,iothread=t0", "exclude");
-    mapping_refused(M "0.iothread=t0" M "1.iothread=t0" M "1.vqs.0=1", "all elements");
+    mapping_refused(M "0.iothread=t0" M "1.iothread=t1" M "1.vqs.0=1", "'vqs' to all entries");
+    mapping_refused(M "0.iothread=t0" M "1.iothread=t0", "'t0' is named twice");
     mapping_refused(",iothread-vq-mapping=t0", "iothread-vq-mapping");
 }
 

@@ -16,8 +16,7 @@
 #include "hw/qdev-core.h"
 #include "hw/virtio/vring.h"
 #include "qemu/trace.h"
-#include "system/ioregionfd.h"
-#include "system/iothread.h"
+#include "hw/device-homes.h"
 
 #define TYPE_VIRTIO_DEVICE "virtio-device"
 #define TYPE_VIRTIO_BUS "virtio-bus"
@@ -87,16 +86,6 @@ typedef struct VirtioTransportOps {
     void (*driver_changed)(void *transport);
 } VirtioTransportOps;
 
-/* Where a device and its queues live; properties of devices that have a data path. */
-typedef struct VirtioHomeConf {
-    IOThread *iothread;
-    IoRegionFd *ioregionfd;
-    json_object *mapping; /* iothread-vq-mapping, as given; or NULL */
-    char *ioregionfds_text;
-    GPtrArray *ioregionfds; /* IoRegionFd *; or NULL */
-    GPtrArray *held;        /* IOThread * of the mapping, held */
-} VirtioHomeConf;
-
 struct VirtIODevice {
     DeviceState parent_obj;
     const char *name;              /* "virtio-blk", for messages */
@@ -104,7 +93,7 @@ struct VirtIODevice {
     void *transport;
     AddressSpace *as; /* the transport's DMA view */
     AioContext *home; /* constant while realized */
-    VirtioHomeConf homes;
+    DeviceHomes homes; /* properties of devices that have a data path */
     uint16_t device_id;
     /* --- home; atomic for readers elsewhere --- */
     uint64_t user_features; /* common bits that the user's properties leave on */
@@ -222,30 +211,7 @@ static inline void virtio_count(uint64_t *counter, uint64_t v)
 
 /* Properties iothread, iothread-vq-mapping, ioregionfd, ioregionfds, for devices with a data path.
  */
-json_object *virtio_prop_mapping_get(Object *obj, const ObjectProperty *prop, GError **errp);
-bool virtio_prop_mapping_set(Object *obj, const ObjectProperty *prop, json_object *value,
-                             GError **errp);
-json_object *virtio_prop_ids_get(Object *obj, const ObjectProperty *prop, GError **errp);
-bool virtio_prop_ids_set(Object *obj, const ObjectProperty *prop, json_object *value,
-                         GError **errp);
-#define DEFINE_VIRTIO_HOME_PROPS \
-    DEFINE_PROP_LINK("iothread", VirtIODevice, homes.iothread, TYPE_IOTHREAD, \
-                     "home of registers and queues"), \
-        {.name = "iothread-vq-mapping", \
-         .type = "IOThreadVirtQueueMappingList", \
-         .kind = PROP_CUSTOM, \
-         .get = virtio_prop_mapping_get, \
-         .set = virtio_prop_mapping_set, \
-         .help = \
-             "which iothread serves which queues: [{\"iothread\": ID, \"vqs\": [N, ...]}, ...]"}, \
-        DEFINE_PROP_LINK( \
-            "ioregionfd", VirtIODevice, homes.ioregionfd, TYPE_IOREGIONFD, \
-            "ioregionfd object that carries registers and notifications to its iothread"), \
-    { \
-        .name = "ioregionfds", .type = "str", .kind = PROP_CUSTOM, .get = virtio_prop_ids_get, \
-        .set = virtio_prop_ids_set, \
-        .help = "ioregionfd objects for the queues, in turn: JSON list, or ids with ':' between" \
-    }
+#define DEFINE_VIRTIO_HOME_PROPS DEFINE_PROPS_DEVICE_HOMES(VirtIODevice, homes, "queues")
 
 /* --- for transports -------------------------------------------------------------------------- */
 
