@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Machines around one virtio device. */
+#include "virtio-machine.h"
+
+#include <string.h>
+
+/* --- a device that is there from the start --------------------------------------------------- */
+
+QVirtio *qvirtio_boot(bool legacy, const char *fmt, ...)
+{
+    g_autofree char *args = NULL;
+    va_list ap;
+
+    va_start(ap, fmt);
+    args = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    return qvirtio_new(qpci_new(qtest_initf("-machine q35 -nodefaults -m 256 %s", args)), 0,
+                       QPCI_DEVFN(4, 0), legacy);
+}
+
+void qvirtio_quit(QVirtio *v)
+{
+    QTestState *s = v->s;
+    QPCIBus *bus = v->pci->bus;
+
+    qvirtio_free(v);
+    qpci_free(bus);
+    qtest_quit(s);
+}
+
+void qvirtio_system_reset(QVirtio *v)
+{
+    qtest_system_reset(v->s);
+    qvirtio_probe(v);
+    memset(v->q, 0, sizeof(v->q));
+}
+
+/* --- one that comes and goes ----------------------------------------------------------------- */
+
+QVirtioPort *qvirtio_port_new(const char *fmt, ...)
+{
+    QVirtioPort *p = g_new0(QVirtioPort, 1);
+    g_autofree char *args = NULL;
+    va_list ap;
+
+    va_start(ap, fmt);
+    args = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    p->s = qtest_initf("-machine q35 -nodefaults -m 256 -device "
+                       "pcie-root-port,id=rp,addr=6,chassis=1 %s",
+                       args);
+    p->bus = qpci_new(p->s);
+    p->port = qpci_device_at(p->bus, 0, QPCI_DEVFN(6, 0));
+    qpci_bridge_setup(p->port, 1);
+    return p;
+}
+
+void qvirtio_port_free(QVirtioPort *p)
+{
+    qpci_device_free(p->port);
+    qpci_free(p->bus);
+    qtest_quit(p->s);
+    g_free(p);
+}
+
+QVirtio *qvirtio_port_plug(QVirtioPort *p, const char *driver, const char *id, const char *members)
+{
+    qtest_qmp_ok(p->s,
+                 "{'execute': 'device_add', 'arguments': {'driver': '%s', 'id': '%s', 'bus': 'rp'"
+                 "%s}}",
+                 driver, id, members);
+    return qvirtio_new(p->bus, 1, 0, false);
+}
+
+/* The next DEVICE_DELETED is of this one; with_id: users know it by a name. */
+static void expect_deleted(QTestState *s, const char *path, bool with_id)
+{
+    json_object *event = qtest_qmp_event(s, "DEVICE_DELETED"), *data, *v = NULL;
+
+    g_assert_true(json_object_object_get_ex(event, "data", &data));
+    g_assert_true(json_object_object_get_ex(data, "path", &v));
+    g_assert_cmpstr(json_object_get_string(v), ==, path);
+    g_assert_cmpint(json_object_object_get_ex(data, "device", &v), ==, with_id);
+    json_object_put(event);
+}
+
+void qvirtio_port_unplug(QVirtioPort *p, QVirtio *v, const char *id)
+{
+    g_autofree char *path = g_strdup_printf("/machine/peripheral/%s", id);
+    g_autofree char *backend = g_strdup_printf("%s/virtio-backend", path);
+
+    qtest_qmp_ok(p->s, "{'execute': 'device_del', 'arguments': {'id': '%s'}}", id);
+    qtest_qmp_ok(p->s, "{'execute': 'system_reset'}");
+    expect_deleted(p->s, backend, false);
+    expect_deleted(p->s, path, true);
+    json_object_put(qtest_qmp_event(p->s, "RESET"));
+    qvirtio_free(v);
+    p->bus->mem_next = 0xe0000000u;
+    p->bus->io_next = 0xc000;
+    qpci_bridge_setup(p->port, 1);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Machines around one virtio device: there from the start, or plugged into a port and out of it. */
+#ifndef LIBQTEST_VIRTIO_MACHINE_H
+#define LIBQTEST_VIRTIO_MACHINE_H
+
+#include "homes.h"
+#include "virtio.h"
+
+/* A q35 machine of 256 MiB (unless the options say otherwise) with these further options, which
+ * have a device at addr=04.0, and a driver for it.  Ends with qvirtio_quit(), which frees v. */
+QVirtio *qvirtio_boot(bool legacy, const char *fmt, ...) QTEST_PRINTF(2, 3);
+void qvirtio_quit(QVirtio *v);
+
+/* system_reset, after which the driver is as new. */
+void qvirtio_system_reset(QVirtio *v);
+
+/* A machine with a root port, "rp". */
+typedef struct QVirtioPort {
+    QTestState *s;
+    QPCIBus *bus;
+    QPCIDevice *port;
+} QVirtioPort;
+
+QVirtioPort *qvirtio_port_new(const char *fmt, ...) QTEST_PRINTF(1, 2);
+void qvirtio_port_free(QVirtioPort *p);
+/* device_add of driver as id, with further members; its driver. */
+QVirtio *qvirtio_port_plug(QVirtioPort *p, const char *driver, const char *id, const char *members);
+/* device_del, which the guest does not answer: the reset of the machine ends the unplug.  The
+ * device and what is in it are gone, v is freed, the port is ready for the next one. */
+void qvirtio_port_unplug(QVirtioPort *p, QVirtio *v, const char *id);
+
+#endif
