@@ -121,7 +121,7 @@ static void test_unplug(const void *opaque)
         g_assert_cmphex(qvirtio_status(b.v), ==, 0);
         qvirtio_start(b.v, 0, 4, 0, false);
         blk_fill(&b);
-        qvirtio_port_unplug(port, b.v, "vd0");
+        qvirtio_port_unplug(port, b.v, "vd0", NULL);
     }
     qvirtio_port_free(port);
 }

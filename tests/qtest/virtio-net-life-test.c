@@ -87,7 +87,7 @@ static void test_unplug(const void *opaque)
         for (unsigned k = 0; k < 5; k++) {
             wire_send_new(&n, net_own_mac, 100, k);
         }
-        qvirtio_port_unplug(port, n.v, "net0");
+        qvirtio_port_unplug(port, n.v, "net0", NULL);
     }
     qvirtio_port_free(port);
     close(sv[0]);

@@ -6,29 +6,8 @@
  */
 #include "virtio-scsi-driver.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-typedef enum Home { MAIN_LOOP, IOTHREAD, HOMES } Home;
-
-#define CDB(...) ((const uint8_t[]){__VA_ARGS__})
-#define CMD(d, len, ...) \
-    scsi_cmd_on(d, 0, 1, 0, CDB(__VA_ARGS__), sizeof(CDB(__VA_ARGS__)), \
-                (uint32_t)((len) < 0 ? -(len) : (len)), (len) >= 0)
-#define assert_good(d, response_, rest) \
-    do { \
-        g_assert_cmpuint(response_, ==, S_OK); \
-        g_assert_cmphex((d)->status, ==, GOOD); \
-        g_assert_cmpuint((d)->residual, ==, rest); \
-    } while (0)
-#define assert_check(d, response_, key_, asc_) \
-    do { \
-        g_assert_cmpuint(response_, ==, S_OK); \
-        g_assert_cmphex((d)->status, ==, CHECK); \
-        g_assert_cmphex((d)->key, ==, key_); \
-        g_assert_cmphex((d)->asc, ==, asc_); \
-    } while (0)
 
 static char *images[2];
 static const unsigned sectors[2] = {300, 200};
@@ -47,17 +26,18 @@ static char *make_image(unsigned n, uint8_t first)
     return path;
 }
 
-static Scsi *start(Home home, const char *drive, const char *cd)
+static Scsi *start(QHome home, const char *drive, const char *cd)
 {
-    g_autofree char *options =
-        g_strdup_printf("%s %s@-device scsi-cd,id=cd0,bus=scsi0.0,scsi-id=1,lun=0%s",
-                        home == IOTHREAD ? "-object iothread,id=iot0" : "", drive, cd);
+    g_autofree char *device =
+        g_strdup_printf("-device scsi-cd,id=cd0,bus=scsi0.0,scsi-id=1,lun=0%s", cd);
+    Scsi *d = scsi_start(home, false, drive, "", device);
 
-    return scsi_start(options, home == IOTHREAD ? ",num_queues=2,iothread=iot0" : ",num_queues=2",
-                      "virtio-scsi-pci", false);
+    d->target = 1;
+    d->lun = 0;
+    return d;
 }
 
-static Scsi *start_full(Home home)
+static Scsi *start_full(QHome home)
 {
     g_autofree char *drive =
         g_strdup_printf("-drive if=none,id=drv,file=%s,format=raw,media=cdrom", images[0]);
@@ -71,28 +51,20 @@ static void go(Scsi *d)
     assert_check(d, CMD(d, 0, 0, 0, 0, 0, 0, 0), 6, 0x2900);
 }
 
-static void assert_bytes(Scsi *d, uint64_t at, const void *want, size_t n)
-{
-    g_autofree uint8_t *got = g_malloc(n);
-
-    qtest_memread(d->s, d->data + at, got, n);
-    g_assert_cmpmem(got, n, want, n);
-}
-
 /* --- commands -------------------------------------------------------------------------------- */
 
 static void test_commands(const void *opaque)
 {
-    Scsi *d = start_full((Home)GPOINTER_TO_INT(opaque));
+    Scsi *d = start_full(qhome_of(opaque));
 
     go(d);
     assert_good(d, CMD(d, 36, 0x12, 0, 0, 0, 36, 0), 0);
-    assert_bytes(d, 0, "\5\x80\5", 3);
-    assert_bytes(d, 8, "QEMU    QEMU CD-ROM     2.5+", 28);
+    scsi_assert_bytes(d, 0, "\5\x80\5", 3);
+    scsi_assert_bytes(d, 8, "QEMU    QEMU CD-ROM     2.5+", 28);
     assert_good(d, CMD(d, 16, 0x12, 1, 0, 0, 16, 0), 10);
-    assert_bytes(d, 0, "\5\0\0\2\0\x83", 6);
+    scsi_assert_bytes(d, 0, "\5\0\0\2\0\x83", 6);
     assert_good(d, CMD(d, 8, 0x25, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0);
-    assert_bytes(d, 0, "\0\0\1\x2b\0\0\10\0", 8);
+    scsi_assert_bytes(d, 0, "\0\0\1\x2b\0\0\10\0", 8);
     /* reads */
     assert_good(d, CMD(d, 4096, 0x28, 0, 0, 0, 0, 7, 0, 0, 2, 0), 0);
     g_assert_cmphex(qtest_readb(d->s, d->data), ==, 7);
@@ -111,33 +83,33 @@ static void test_commands(const void *opaque)
     assert_good(d, CMD(d, 0, 0xbb, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0);
     /* READ TOC: tracks, session, raw, another format */
     assert_good(d, CMD(d, 20, 0x43, 0, 0, 0, 0, 0, 0, 0, 20, 0), 0);
-    assert_bytes(d, 0, "\0\x12\1\1\0\x14\1\0\0\0\0\0\0\x16\xaa\0\0\0\1\x2c", 20);
+    scsi_assert_bytes(d, 0, "\0\x12\1\1\0\x14\1\0\0\0\0\0\0\x16\xaa\0\0\0\1\x2c", 20);
     assert_good(d, CMD(d, 20, 0x43, 2, 0, 0, 0, 0, 0, 0, 20, 0), 0);
-    assert_bytes(d, 8, "\0\0\2\0", 4); /* 00:02:00 */
+    scsi_assert_bytes(d, 8, "\0\0\2\0", 4); /* 00:02:00 */
     assert_good(d, CMD(d, 12, 0x43, 0, 1, 0, 0, 0, 0, 0, 12, 0), 0);
-    assert_bytes(d, 0, "\0\12\1\1\0\x14\1\0\0\0\0\0", 12);
+    scsi_assert_bytes(d, 0, "\0\12\1\1\0\x14\1\0\0\0\0\0", 12);
     assert_good(d, CMD(d, 64, 0x43, 0, 2, 0, 0, 0, 0, 0, 64, 0), 16);
     assert_check(d, CMD(d, 64, 0x43, 0, 5, 0, 0, 0, 0, 0, 64, 0), 5, 0x2400);
     assert_check(d, CMD(d, 64, 0x43, 0, 0, 0, 0, 0, 7, 0, 64, 0), 5, 0x2400);
     /* GET CONFIGURATION: all, one, from one on */
     assert_good(d, CMD(d, 64, 0x46, 0, 0, 0, 0, 0, 0, 0, 64, 0), 24);
-    assert_bytes(d, 0, "\0\0\0\x24\0\0\0\10", 8);
+    scsi_assert_bytes(d, 0, "\0\0\0\x24\0\0\0\10", 8);
     assert_good(d, CMD(d, 64, 0x46, 2, 0, 3, 0, 0, 0, 0, 64, 0), 48);
-    assert_bytes(d, 8, "\0\3\3\4\x29", 5);
+    scsi_assert_bytes(d, 8, "\0\3\3\4\x29", 5);
     assert_good(d, CMD(d, 64, 0x46, 0, 0, 1, 0, 0, 0, 0, 64, 0), 36);
     assert_check(d, CMD(d, 64, 0x46, 3, 0, 0, 0, 0, 0, 0, 64, 0), 5, 0x2400);
     /* disc, track, mechanism, sub-channel, structure, mode pages */
     assert_good(d, CMD(d, 34, 0x51, 0, 0, 0, 0, 0, 0, 0, 34, 0), 0);
-    assert_bytes(d, 0, "\0\x20\x0e\1\1\1\1", 7);
+    scsi_assert_bytes(d, 0, "\0\x20\x0e\1\1\1\1", 7);
     assert_good(d, CMD(d, 36, 0x52, 1, 0, 0, 0, 1, 0, 0, 36, 0), 0);
-    assert_bytes(d, 24, "\0\0\1\x2c", 4);
+    scsi_assert_bytes(d, 24, "\0\0\1\x2c", 4);
     assert_check(d, CMD(d, 36, 0x52, 1, 0, 0, 0, 2, 0, 0, 36, 0), 5, 0x2400);
     assert_good(d, CMD(d, 8, 0xbd, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0), 0);
-    assert_bytes(d, 0, "\0\0\0\0\0\1\0\0", 8);
+    scsi_assert_bytes(d, 0, "\0\0\0\0\0\1\0\0", 8);
     assert_good(d, CMD(d, 4, 0x42, 0, 0, 0, 0, 0, 0, 0, 4, 0), 0);
     assert_check(d, CMD(d, 64, 0xad, 0, 0, 0, 0, 0, 0, 0, 0, 64, 0, 0), 5, 0x3000);
     assert_good(d, CMD(d, 64, 0x5a, 0, 0x2a, 0, 0, 0, 0, 0, 64, 0), 36);
-    assert_bytes(d, 0, "\0\x1a\1\0\0\0\0\0\x2a\x12", 10);
+    scsi_assert_bytes(d, 0, "\0\x1a\1\0\0\0\0\0\x2a\x12", 10);
     assert_good(d, CMD(d, 255, 0x1a, 0, 0x3f, 0, 255, 0), 255 - 4 - 8 - 12 - 16 - 20);
     assert_check(d, CMD(d, 64, 0x1a, 0, 8, 0, 64, 0), 5, 0x2400);
     scsi_stop(d);
@@ -154,7 +126,7 @@ static void test_empty(void)
     assert_check(d, CMD(d, 2048, 0x28, 0, 0, 0, 0, 0, 0, 0, 1, 0), 2, 0x3a01);
     assert_check(d, CMD(d, 20, 0x43, 0, 0, 0, 0, 0, 0, 0, 20, 0), 2, 0x3a01);
     assert_good(d, CMD(d, 8, 0x46, 0, 0, 0, 0, 0, 0, 0, 8, 0), 0);
-    assert_bytes(d, 6, "\0\0", 2); /* no profile */
+    scsi_assert_bytes(d, 6, "\0\0", 2); /* no profile */
     list = qtest_qmp_return(d->s, "{'execute': 'query-block'}");
     g_assert_cmpuint(json_object_array_length(list), ==, 1);
     g_assert_false(json_object_object_get_ex(json_object_array_get_idx(list, 0), "inserted", NULL));
@@ -190,7 +162,7 @@ static void expect_event(Scsi *d, uint8_t code, uint8_t state)
 
 static void test_tray(const void *opaque)
 {
-    Scsi *d = start_full((Home)GPOINTER_TO_INT(opaque));
+    Scsi *d = start_full(qhome_of(opaque));
     g_autofree char *desc = NULL;
 
     go(d);
@@ -247,7 +219,7 @@ static void fails(Scsi *d, const char *want, const char *command, const char *ar
 
 static void test_change(const void *opaque)
 {
-    Scsi *d = start_full((Home)GPOINTER_TO_INT(opaque));
+    Scsi *d = start_full(qhome_of(opaque));
 
     go(d);
     expect_first(d, 0);
@@ -295,7 +267,7 @@ static void test_change(const void *opaque)
 /* The medium goes while it is read; each command has an answer. */
 static void test_busy(const void *opaque)
 {
-    Scsi *d = start((Home)GPOINTER_TO_INT(opaque),
+    Scsi *d = start(qhome_of(opaque),
                     "-blockdev null-co,size=4M,read-zeroes=on,latency-ns=20000000,node-name=slow",
                     ",drive=slow");
 
@@ -386,17 +358,6 @@ static void test_ide(void)
     qtest_quit(s);
 }
 
-static void add(const char *name, GTestDataFunc fn)
-{
-    static const char *const home_name[HOMES] = {"main-loop", "iothread"};
-
-    for (unsigned h = 0; h < HOMES; h++) {
-        g_autofree char *path = g_strdup_printf("/scsi-cd/%s/%s", name, home_name[h]);
-
-        g_test_add_data_func(path, GINT_TO_POINTER(h), fn);
-    }
-}
-
 int main(int argc, char **argv)
 {
     int ret;
@@ -404,11 +365,11 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     images[0] = make_image(sectors[0], 0);
     images[1] = make_image(sectors[1], 100);
-    add("commands", test_commands);
+    qhome_add("/scsi-cd/commands", test_commands);
     g_test_add_func("/scsi-cd/empty", test_empty);
-    add("tray", test_tray);
-    add("change", test_change);
-    add("busy", test_busy);
+    qhome_add("/scsi-cd/tray", test_tray);
+    qhome_add("/scsi-cd/change", test_change);
+    qhome_add("/scsi-cd/busy", test_busy);
     g_test_add_func("/scsi-cd/ide", test_ide);
     ret = g_test_run();
     for (unsigned i = 0; i < 2; i++) {

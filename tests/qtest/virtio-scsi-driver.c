@@ -3,31 +3,77 @@
 #include "virtio-scsi-driver.h"
 
 #include <string.h>
+#include <unistd.h>
 
-#define DEVFN QPCI_DEVFN(4, 0)
 #define SLOT 512u
 
-Scsi *scsi_start(const char *options, const char *controller, const char *type, bool legacy)
-{
-    Scsi *d = g_new0(Scsi, 1);
-    /* The controller comes first: disks need its bus. */
-    g_auto(GStrv) parts = g_strsplit(options, "@", 2);
+char *scsi_image;
 
-    d->s = qtest_initf("-machine q35 -nodefaults -m 256 %s -device %s,id=scsi0,addr=04.0%s %s",
-                       parts[0], type, controller, parts[0] && parts[1] ? parts[1] : "");
-    d->bus = qpci_new(d->s);
-    d->v = qvirtio_new(d->bus, 0, DEVFN, legacy);
+int scsi_run(void)
+{
+    int status;
+
+    scsi_image = qpattern_image(SCSI_DISK_SIZE);
+    status = g_test_run();
+    unlink(scsi_image);
+    g_free(scsi_image);
+    return status;
+}
+
+/* --- start and stop -------------------------------------------------------------------------- */
+
+Scsi *scsi_start(QHome home, bool legacy, const char *before, const char *controller,
+                 const char *devices)
+{
+    static const char *const props[HOMES] = QHOME_PROPS(
+        "ior0:ior1", ",iothread-vq-mapping.0.iothread=iot0,"
+                     "iothread-vq-mapping.0.vqs.0=0,iothread-vq-mapping.0.vqs.1=2,"
+                     "iothread-vq-mapping.1.iothread=iot1,iothread-vq-mapping.1.vqs.0=1,"
+                     "iothread-vq-mapping.1.vqs.1=3");
+    Scsi *d = g_new0(Scsi, 1);
+
+    /* The controller comes first: disks need its bus. */
+    d->v =
+        qvirtio_boot(legacy, "%s %s -device virtio-scsi-pci,id=scsi0,addr=04.0,num_queues=4%s%s %s",
+                     qhome_args(home), before, props[home], controller, devices);
+    d->s = d->v->s;
     d->cdb_size = 32;
     d->sense_size = SCSI_SENSE_SIZE;
+    d->target = 2;
+    d->lun = 3;
     scsi_buffers(d);
     return d;
 }
 
+Scsi *scsi_start_drive(QHome home, bool legacy, const char *drive, const char *controller,
+                       const char *disk)
+{
+    g_autofree char *devices =
+        g_strdup_printf("-device scsi-hd,id=hd0,bus=scsi0.0,scsi-id=2,lun=3,drive=d0%s", disk);
+    g_autofree char *props = g_strdup_printf(",virtqueue_size=64%s", controller);
+
+    return scsi_start(home, legacy, drive, props, devices);
+}
+
+Scsi *scsi_start_disk(QHome home, bool legacy, const char *controller, const char *disk)
+{
+    g_autofree char *drive = g_strdup_printf(
+        "-blockdev file,filename=%s,node-name=d0,locking=off,discard=unmap", scsi_image);
+
+    return scsi_start_drive(home, legacy, drive, controller, disk);
+}
+
+Scsi *scsi_start_slow(QHome home, unsigned ms)
+{
+    g_autofree char *drive = g_strdup_printf(
+        "-blockdev null-co,size=4M,read-zeroes=on,latency-ns=%u000000,node-name=d0", ms);
+
+    return scsi_start_drive(home, false, drive, ",packed=on", "");
+}
+
 void scsi_stop(Scsi *d)
 {
-    qvirtio_free(d->v);
-    qpci_free(d->bus);
-    qtest_quit(d->s);
+    qvirtio_quit(d->v);
     g_free(d);
 }
 
@@ -44,6 +90,8 @@ void scsi_init(Scsi *d, uint64_t features, unsigned n, unsigned size, bool msix)
     d->indirect = features & QVIRTIO_F_INDIRECT;
     qvirtio_start(d->v, features, n + 2, size, msix);
 }
+
+/* --- requests --------------------------------------------------------------------------------- */
 
 static void put_lun(uint8_t *p, unsigned target, unsigned lun)
 {
@@ -131,6 +179,7 @@ uint8_t scsi_tmf(Scsi *d, uint32_t subtype, unsigned target, unsigned lun, uint6
     qtest_writeb(d->s, resp, 0xee);
     id = qvirtio_add(&d->v->q[0], bufs, 2, d->indirect);
     qvirtio_kick(&d->v->q[0]);
+    d->tmf_us = g_get_monotonic_time();
     g_assert_cmpuint(qvirtio_wait(&d->v->q[0], &used), ==, id);
     g_assert_cmpuint(used, ==, 1);
     return qtest_readb(d->s, resp);
@@ -157,4 +206,48 @@ void scsi_event(Scsi *d, uint32_t *event, unsigned *target, unsigned *lun, uint3
     memcpy(reason, e + 12, 4);
     *target = e[5];
     *lun = (e[6] & 0x3f) << 8 | e[7];
+}
+
+/* --- the disk --------------------------------------------------------------------------------- */
+
+void scsi_ready(Scsi *d)
+{
+    assert_check(d, CMD(d, 0, 0x00, 0, 0, 0, 0, 0), 6, 0x2900);
+    assert_good(d, CMD(d, 0, 0x00, 0, 0, 0, 0, 0), 0);
+}
+
+void scsi_go(Scsi *d, uint64_t features)
+{
+    scsi_init(d, features, 4, 0, false);
+    scsi_ready(d);
+}
+
+void scsi_fill(Scsi *d, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        scsi_push(d, i % 4, i + 1, 2, 3, 100 + i, CDB(0x28, 0, 0, 0, 0, 1, 0, 0, 1, 0), 10,
+                  d->data + 512 * i, 512, true);
+    }
+    d->filled_us = g_get_monotonic_time();
+    for (unsigned q = 0; q < 4; q++) {
+        qvirtio_kick(&d->v->q[q + 2]);
+    }
+}
+
+void scsi_assert_bytes(Scsi *d, uint64_t at, const void *want, size_t n)
+{
+    g_autofree uint8_t *got = g_malloc(n);
+
+    qtest_memread(d->s, d->data + at, got, n);
+    g_assert_cmpmem(got, n, want, n);
+}
+
+void scsi_check(Scsi *d, uint64_t at, uint64_t lba, size_t len)
+{
+    qpattern_check(d->s, d->data + at, lba * 512, len);
+}
+
+void scsi_put(Scsi *d, uint64_t lba, size_t len)
+{
+    qpattern_put(d->s, d->data, lba * 512, len);
 }

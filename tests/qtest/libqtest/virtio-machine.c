@@ -84,13 +84,18 @@ static void expect_deleted(QTestState *s, const char *path, bool with_id)
     json_object_put(event);
 }
 
-void qvirtio_port_unplug(QVirtioPort *p, QVirtio *v, const char *id)
+void qvirtio_port_unplug(QVirtioPort *p, QVirtio *v, const char *id, const char *child)
 {
     g_autofree char *path = g_strdup_printf("/machine/peripheral/%s", id);
     g_autofree char *backend = g_strdup_printf("%s/virtio-backend", path);
 
     qtest_qmp_ok(p->s, "{'execute': 'device_del', 'arguments': {'id': '%s'}}", id);
     qtest_qmp_ok(p->s, "{'execute': 'system_reset'}");
+    if (child) {
+        g_autofree char *inside = g_strdup_printf("/machine/peripheral/%s", child);
+
+        expect_deleted(p->s, inside, true);
+    }
     expect_deleted(p->s, backend, false);
     expect_deleted(p->s, path, true);
     json_object_put(qtest_qmp_event(p->s, "RESET"));
