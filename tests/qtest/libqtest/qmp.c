@@ -21,9 +21,10 @@ void qtest_qmp_send_raw(QTestState *s, const void *data, size_t len)
 static void vsend(QTestState *s, const char *fmt, va_list ap)
 {
     g_autofree char *text = to_json(fmt, ap);
+    g_autofree char *line = g_strconcat(text, "\n", NULL);
 
-    qtest_qmp_send_raw(s, text, strlen(text));
-    qtest_qmp_send_raw(s, "\n", 1);
+    /* At once: after "quit" nobody may be there for the rest. */
+    qtest_qmp_send_raw(s, line, strlen(line));
 }
 
 void qtest_qmp_send(QTestState *s, const char *fmt, ...)
