@@ -133,7 +133,19 @@ static void hmp_info_lock_contention(Monitor *mon, const HmpArgs *args)
     monitor_printf(mon, "contended lock acquisitions: %" PRIu64 "\n", qemu_lock_contention());
 }
 HMP_INFO(hmp_info_lock_contention, "lock-contention", "",
-         "show how often a thread had to wait for a lock since start", hmp_info_lock_contention, 0, 0);
+         "show how often a thread had to wait for a lock since start", hmp_info_lock_contention, 0,
+         0);
+
+static void hmp_info_memory(Monitor *mon, const HmpArgs *args)
+{
+    MemoryInfo *info = qmp_query_memory_size_summary(NULL);
+
+    monitor_printf(mon, "base memory: %" PRIu64 "\nplugged memory: %" PRIu64 "\n",
+                   info->base_memory, info->plugged_memory);
+    qapi_free_MemoryInfo(info);
+}
+HMP_INFO(hmp_info_memory, "memory_size_summary", "", "show how much memory the guest has, in bytes",
+         hmp_info_memory, 0, 0);
 
 static void hmp_info_qtree(Monitor *mon, const HmpArgs *args)
 {

@@ -89,6 +89,15 @@ KvmInfo *qmp_query_kvm(GError **errp)
     return info;
 }
 
+MemoryInfo *qmp_query_memory_size_summary(GError **errp)
+{
+    MemoryInfo *info = g_new0(MemoryInfo, 1);
+
+    info->base_memory = current_machine->ram_size;
+    info->has_plugged_memory = true;
+    return info;
+}
+
 static void add_machine(ObjectClass *klass, void *opaque)
 {
     MachineInfoList ***tail = opaque;

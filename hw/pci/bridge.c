@@ -8,34 +8,30 @@
 #include "hw/pci/pci_internal.h"
 #include "qemu/rcu.h"
 
-typedef struct Window {
-    uint64_t base, limit; /* limit < base: closed */
-} Window;
-
-static Window io_window(const PCIDevice *dev)
+PCIBridgeWindow pci_bridge_io_window(const PCIDevice *dev)
 {
     const uint8_t *c = dev->config;
-    Window w = {
+    PCIBridgeWindow w = {
         .base = (uint64_t)(c[PCI_IO_BASE] & PCI_IO_RANGE_MASK & 0xff) << 8,
         .limit = (uint64_t)(c[PCI_IO_LIMIT] & PCI_IO_RANGE_MASK & 0xff) << 8 | 0xfff,
     };
     return w;
 }
 
-static Window mem_window(const PCIDevice *dev)
+PCIBridgeWindow pci_bridge_mem_window(const PCIDevice *dev)
 {
     const uint8_t *c = dev->config;
-    Window w = {
+    PCIBridgeWindow w = {
         .base = (uint64_t)(pci_get_word(c + PCI_MEMORY_BASE) & 0xfff0) << 16,
         .limit = (uint64_t)(pci_get_word(c + PCI_MEMORY_LIMIT) & 0xfff0) << 16 | 0xfffff,
     };
     return w;
 }
 
-static Window pref_window(const PCIDevice *dev)
+PCIBridgeWindow pci_bridge_pref_window(const PCIDevice *dev)
 {
     const uint8_t *c = dev->config;
-    Window w = {
+    PCIBridgeWindow w = {
         .base = (uint64_t)(pci_get_word(c + PCI_PREF_MEMORY_BASE) & 0xfff0) << 16 |
                 (uint64_t)pci_get_long(c + PCI_PREF_BASE_UPPER32) << 32,
         .limit = (uint64_t)(pci_get_word(c + PCI_PREF_MEMORY_LIMIT) & 0xfff0) << 16 | 0xfffff |
@@ -45,8 +41,8 @@ static Window pref_window(const PCIDevice *dev)
 }
 
 /* Places the alias mr over w in parent, or takes it out. */
-static void place_window(MemoryRegion *parent, MemoryRegion *mr, bool *mapped, Window w, bool on,
-                         uint64_t max)
+static void place_window(MemoryRegion *parent, MemoryRegion *mr, bool *mapped, PCIBridgeWindow w,
+                         bool on, uint64_t max)
 {
     on = on && w.base <= w.limit && w.limit <= max;
     if (!on) {
@@ -75,10 +71,12 @@ void pci_bridge_update_mappings(PCIBridge *br)
 
     assert_main_loop();
     memory_region_transaction_begin();
-    place_window(up->io, &br->win_io, &br->mapped_io, io_window(dev), command & PCI_COMMAND_IO,
-                 0xffff);
-    place_window(up->mem, &br->win_mem, &br->mapped_mem, mem_window(dev), mem, UINT32_MAX);
-    place_window(up->mem, &br->win_pref, &br->mapped_pref, pref_window(dev), mem, INT64_MAX);
+    place_window(up->io, &br->win_io, &br->mapped_io, pci_bridge_io_window(dev),
+                 command & PCI_COMMAND_IO, 0xffff);
+    place_window(up->mem, &br->win_mem, &br->mapped_mem, pci_bridge_mem_window(dev), mem,
+                 UINT32_MAX);
+    place_window(up->mem, &br->win_pref, &br->mapped_pref, pci_bridge_pref_window(dev), mem,
+                 INT64_MAX);
     memory_region_transaction_commit();
 }
 
@@ -154,9 +152,9 @@ void pci_bridge_exit(PCIBridge *br)
     rcu_publish(&br->sec_bus, NULL);
     synchronize_rcu();
     memory_region_transaction_begin();
-    place_window(up->io, &br->win_io, &br->mapped_io, (Window){1, 0}, false, 0);
-    place_window(up->mem, &br->win_mem, &br->mapped_mem, (Window){1, 0}, false, 0);
-    place_window(up->mem, &br->win_pref, &br->mapped_pref, (Window){1, 0}, false, 0);
+    place_window(up->io, &br->win_io, &br->mapped_io, (PCIBridgeWindow){1, 0}, false, 0);
+    place_window(up->mem, &br->win_mem, &br->mapped_mem, (PCIBridgeWindow){1, 0}, false, 0);
+    place_window(up->mem, &br->win_pref, &br->mapped_pref, (PCIBridgeWindow){1, 0}, false, 0);
     memory_region_transaction_commit();
     memory_region_finalize(&br->win_io);
     memory_region_finalize(&br->win_mem);

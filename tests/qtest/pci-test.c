@@ -353,6 +353,89 @@ static void test_root_port(void)
 
 /* pci-testdev: each test counts the writes that match it and no others, wherever the BAR is served.
  */
+static int64_t number(json_object *o, const char *path)
+{
+    json_object *v = o;
+    g_auto(GStrv) names = g_strsplit(path, ".", -1);
+
+    for (char **name = names; *name; name++) {
+        if (json_object_is_type(v, json_type_array)) {
+            v = json_object_array_get_idx(v, (size_t)atoi(*name));
+        } else if (!json_object_object_get_ex(v, *name, &v)) {
+            v = NULL;
+        }
+        if (!v) {
+            g_error("no %s in %s", path, json_object_to_json_string(o));
+        }
+    }
+    return json_object_get_int64(v);
+}
+
+/* The function at a place in query-pci's list. */
+static json_object *listed(json_object *devices, int slot, int function)
+{
+    for (size_t i = 0; i < json_object_array_length(devices); i++) {
+        json_object *d = json_object_array_get_idx(devices, i);
+
+        if (number(d, "slot") == slot && number(d, "function") == function) {
+            return d;
+        }
+    }
+    return NULL;
+}
+
+static void test_query(void)
+{
+    start("-device pcie-root-port,id=rp,addr=06.0 -device nvme,serial=x,bus=rp,id=n");
+
+    QPCIDevice *port = qpci_device_at(bus, 0, PORT_DEVFN), *dev;
+    json_object *list = qtest_qmp_return(s, "{'execute': 'query-pci'}"), *devices, *d, *behind;
+    g_autofree QPCIBar *bar = NULL;
+    g_autofree char *text = NULL;
+
+    /* Before the guest configures anything. */
+    g_assert_cmpint(number(list, "0.bus"), ==, 0);
+    g_assert_true(
+        json_object_object_get_ex(json_object_array_get_idx(list, 0), "devices", &devices));
+    d = listed(devices, 0, 0);
+    g_assert_cmphex((uint64_t)number(d, "id.vendor"), ==, 0x8086);
+    g_assert_cmphex((uint64_t)number(d, "class_info.class"), ==, 0x600);
+    d = listed(devices, 6, 0);
+    g_assert_cmphex((uint64_t)number(d, "class_info.class"), ==, 0x604);
+    g_assert_cmpint(number(d, "pci_bridge.bus.secondary"), ==, 0);
+    g_assert_cmpint(number(d, "pci_bridge.devices.0.regions.0.address"), ==, -1);
+    json_object_put(list);
+
+    qpci_bridge_setup(port, 1);
+    dev = qpci_device_at(bus, 1, 0);
+    bar = qpci_iomap(dev, 0);
+    qpci_device_enable(dev);
+    list = qtest_qmp_return(s, "{'execute': 'query-pci'}");
+    g_assert_true(
+        json_object_object_get_ex(json_object_array_get_idx(list, 0), "devices", &devices));
+    d = listed(devices, 6, 0);
+    g_assert_cmpint(number(d, "pci_bridge.bus.secondary"), ==, 1);
+    g_assert_cmpint(number(d, "pci_bridge.bus.memory_range.base"), <=, (int64_t)bar->addr);
+    g_assert_cmpint(number(d, "pci_bridge.bus.memory_range.limit"), >, (int64_t)bar->addr);
+    g_assert_true(json_object_object_get_ex(d, "pci_bridge", &behind));
+    g_assert_true(json_object_object_get_ex(behind, "devices", &behind));
+    d = listed(behind, 0, 0);
+    g_assert_cmpint(number(d, "bus"), ==, 1);
+    g_assert_cmphex((uint64_t)number(d, "class_info.class"), ==, 0x108);
+    g_assert_cmpint(number(d, "regions.0.address"), ==, (int64_t)bar->addr);
+    g_assert_cmpint(number(d, "regions.0.size"), >=, 0x2000);
+    json_object_put(list);
+    text = qtest_hmp(s, "info pci");
+    g_assert_nonnull(strstr(text, "NVMe controller"));
+    g_assert_nonnull(strstr(text, "id \"n\""));
+    list = qtest_qmp_return(s, "{'execute': 'query-memory-size-summary'}");
+    g_assert_cmpint(number(list, "base-memory"), ==, 128 << 20);
+    json_object_put(list);
+    qpci_device_free(dev);
+    qpci_device_free(port);
+    stop();
+}
+
 static void check_testdev(QPCIBar *bar, bool io)
 {
     static const char *const kinds[] = {"no-eventfd", "wildcard-eventfd", "datamatch-eventfd"};
@@ -427,6 +510,7 @@ int main(int argc, char **argv)
     g_test_add_func("/pci/msix", test_msix);
     g_test_add_func("/pci/bus-master", test_bus_master);
     g_test_add_func("/pci/root-port", test_root_port);
+    g_test_add_func("/pci/query", test_query);
     g_test_add_func("/pci/testdev", test_testdev);
     return g_test_run();
 }

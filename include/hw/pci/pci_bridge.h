@@ -17,6 +17,15 @@ typedef struct PCIBridge {
 } PCIBridge;
 #define PCI_BRIDGE(obj) ((PCIBridge *)(obj))
 
+typedef struct PCIBridgeWindow {
+    uint64_t base, limit; /* limit < base: closed */
+} PCIBridgeWindow;
+
+/* What a bridge's registers say that it passes on. Any thread. */
+PCIBridgeWindow pci_bridge_io_window(const PCIDevice *dev);
+PCIBridgeWindow pci_bridge_mem_window(const PCIDevice *dev);
+PCIBridgeWindow pci_bridge_pref_window(const PCIDevice *dev);
+
 /* Header, windows and the secondary bus, named after the device's id. From realize(). */
 void pci_bridge_init(PCIBridge *br, const char *bus_typename);
 void pci_bridge_exit(PCIBridge *br);
