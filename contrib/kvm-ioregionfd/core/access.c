@@ -285,11 +285,11 @@ static void finish(struct ior_access *a)
     WRITE_ONCE(a->state, IOR_IDLE);
 }
 
-/* How long it is worth to look for the answer: nobody spins whose CPU has other work, or who shares
- * it with the home for sure. */
+/* With one CPU the home cannot run meanwhile.  A vCPU that shares one of several with its home learns
+ * that answers come late. */
 static bool may_spin(void)
 {
-    return num_online_cpus() > 1 && current->nr_cpus_allowed > 1;
+    return num_online_cpus() > 1;
 }
 
 static u32 spin_limit(const struct ior_channel *ch)
@@ -308,10 +308,12 @@ static u32 spin_limit(const struct ior_channel *ch)
     return limit;
 }
 
-/* True if something has happened. */
+/* True if something has happened.  Other work for this CPU is let in once, as it is mostly short;
+ * more of it ends the looking. */
 static bool spin(struct ior_channel *ch, struct ior_access *a)
 {
     u32 limit = spin_limit(ch);
+    bool yielded = false;
     u64 start;
 
     if (!limit) {
@@ -322,8 +324,15 @@ static bool spin(struct ior_channel *ch, struct ior_access *a)
         if (ior_channel_look(ch, a) || ior_pair_has_news(ch)) {
             return true;
         }
+        if (need_resched()) {
+            if (yielded) {
+                break;
+            }
+            yielded = true;
+            cond_resched();
+        }
         cpu_relax();
-    } while (!need_resched() && !signal_pending(current) && ktime_get_ns() - start < limit);
+    } while (!signal_pending(current) && ktime_get_ns() - start < limit);
     return false;
 }
 
