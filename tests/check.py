@@ -47,7 +47,7 @@ def read_tap(text, where):
     for line in text.splitlines():
         found = TAP.match(line)
         if line.startswith('Bail out!'):
-            tally.failed.append(f'{where}: {line}')
+            tally.failed.append(f'{where}: {line[:600]}')
             continue
         if not found or line[:1].isspace():
             continue

@@ -22,6 +22,7 @@ sys.path.insert(0, str(HERE))
 sys.dont_write_bytecode = True
 
 import images  # noqa: E402
+import kmod  # noqa: E402
 from block_errors import Skip, errors_stop  # noqa: E402
 from clocks import legacy_irqchips  # noqa: E402
 from net_cases import net_tap, net_user  # noqa: E402
@@ -316,7 +317,7 @@ def engine_module(lab, folder):
 
 def engine_kvm(lab, folder):
     """ioregionfd=kvm on the changed KVM: fio verify is clean, no doorbell of 10,000 requests comes to user space; reset; post-write"""
-    kernel_engine(lab, folder, 'kvm', 'busybox rmmod kvm_amd kvm',
+    kernel_engine(lab, folder, 'kvm', kmod.unload_command(),
                   [post_write, reset_under_load] + [stop_and_cont, four_queues] * lab.soak)
 
 

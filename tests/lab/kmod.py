@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 
+import keep_vm
 from kernel import LabError, output_of
 
 CONTRIB = pathlib.Path(__file__).resolve().parents[2] / 'contrib/kvm-ioregionfd'
@@ -151,8 +152,13 @@ def kvm(lab, kernel, say=lambda text: None, more=()):
 
 def load_command(modules):
     """Shell text that puts these modules in the place of level 1's KVM; fails when it cannot."""
-    lines = ['busybox rmmod kvm_amd kvm'] + [f'busybox insmod {shlex.quote(str(path))}' for path in modules]
+    lines = [unload_command()] + [f'busybox insmod {shlex.quote(str(path))}' for path in modules] + [keep_vm.command('start')]
     return ' && '.join(lines)
+
+
+def unload_command():
+    """Shell text that takes level 1's KVM away."""
+    return keep_vm.command('stop') + ' && busybox rmmod kvm_amd kvm'
 
 
 def engine_command(engine, lab, kernel, say=lambda text: None):

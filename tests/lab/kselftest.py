@@ -109,7 +109,7 @@ class Modules:
 
     @staticmethod
     def unload(front):
-        return 'busybox rmmod ioregionfd' if front == 'module' else 'busybox rmmod kvm_amd kvm'
+        return 'busybox rmmod ioregionfd' if front == 'module' else kmod.unload_command()
 
 
 def make_module(headers, out, *arguments):
@@ -188,11 +188,11 @@ class Plan:
                 return
 
     def script(self, modules, leaks, seconds, slow):
-        """Shell text that runs what is left; a name that is there twice, twice."""
+        """Shell text that runs what is left (a name that is there twice, twice) and looks for leaks with the given front ends."""
         lines = [SLABS]
         for front in ('module', 'kvm'):
             groups = {channel: names for (group, channel), names in self.left.items() if group == front and names}
-            if not groups:
+            if not groups and front not in leaks:
                 continue
             start = f'{shlex.quote(str(self.program))} --front {front} --slow {slow} --seconds'
             lines += [f'echo "FRONT {front}"', modules.load(front) + ' || { echo "BROKEN loading"; exit 1; }']
@@ -200,7 +200,7 @@ class Plan:
                 for _ in range(names.count(names[0])):
                     lines += [f'echo "GROUP {front} {channel}"',
                               f'{start} {seconds} --channel {channel} {shlex.join(dict.fromkeys(names))}']
-            if leaks:
+            if front in leaks:
                 lines += [f'echo "LEAKS {front}"', f'look {front}-0']
                 for again in range(1, LOOKS):
                     lines += [f'{start} 1 --channel {channel} {shlex.join(names)} >/dev/null' for channel, names in LEAK.items()]
@@ -256,6 +256,10 @@ class Run:
         elif not line.startswith('1..') and not told:
             say(line.lstrip('# '))
 
+    def unlooked(self, fronts):
+        """The front ends whose leaks were not looked for to the end."""
+        return [front for front in fronts if f'{front}-{LOOKS - 1}' not in self.slabs or front not in self.unloaded]
+
     def leak_results(self, fronts):
         for front in fronts:
             looks = [self.slabs.get(f'{front}-{number}') for number in range(LOOKS)]
@@ -277,18 +281,18 @@ def run(made, modules, plan, options):
     """Runs the plan in level 1, again when its emulator kills it. Returns the Run."""
     state = Run(plan)
     fronts = list(dict.fromkeys(front for front, _ in plan.left))
-    leaks = not options.tests and not options.debug
+    leaks = fronts if not options.tests and not options.debug else []
     slow = 24 if options.debug else 8
     limit = options.limit or (3 * 3600 if options.soak or options.debug else 1500)
     program = pathlib.Path(plan.program)
     for attempt in range(1, ATTEMPTS + 1):
-        script = plan.script(modules, leaks, options.seconds or (60 if options.soak and not options.debug else 1), slow)
+        script = plan.script(modules, state.unlooked(leaks), options.seconds or (60 if options.soak and not options.debug else 1), slow)
         if options.debug:
             script += KMEMLEAK
         result = level1.run(made, script, made.lab / ('run-kselftest-debug' if options.debug else 'run-kselftest'), limit, say,
                             needs=[HERE, program, modules.folder], memory=2048, on_line=state.line)
         say(f'level 1 ran for {result.seconds:.0f} s')
-        if not result.fault or plan.empty() or attempt == ATTEMPTS:
+        if not result.fault or (plan.empty() and not state.unlooked(leaks)) or attempt == ATTEMPTS:
             break
         say(f'{result.fault}: not this project\'s doing; what is left is run again')
     troubles = result.trouble
@@ -297,7 +301,7 @@ def run(made, modules, plan, options):
         for front, channel, name in state.doubtful:
             plan.left.setdefault((front, channel), []).extend([name, name])
         say(f'{len(state.doubtful)} tests failed and run twice more')
-        script = plan.script(modules, False, options.seconds or (60 if options.soak and not options.debug else 1), slow)
+        script = plan.script(modules, [], options.seconds or (60 if options.soak and not options.debug else 1), slow)
         result = level1.run(made, script, made.lab / 'run-kselftest-again', limit, say, needs=[HERE, program, modules.folder],
                             memory=2048, on_line=state.line)
         troubles = troubles + result.trouble
@@ -307,13 +311,13 @@ def run(made, modules, plan, options):
             if names:
                 say(f'not run, {front} {channel}: {", ".join(names[:10])}{" ..." if len(names) > 10 else ""}')
     if leaks:
-        state.leak_results(fronts)
+        state.leak_results(leaks)
     if options.debug:
         ours = [line for line in state.leaks if line.startswith('unreferenced')]
         for line in state.leaks[:60]:
             say(line)
         state.tell(not ours, 'kmemleak finds nothing')
-    for line in troubles[:30]:
+    for line in troubles[:90]:
         say(line)
     state.tell(not troubles, 'level 1\'s kernel has nothing to complain about')
     return state

@@ -122,7 +122,7 @@ def in_level1(made, command, options, needs, left):
         say(f'the cases ended with status {result.status}')
     good = result.status is not None and not left and (result.status == 0 or failed)
     print(f'{"ok" if good else "not ok"} {len(done) + 1} - level 1 ran all cases and powered off')
-    for line in result.trouble[:20]:
+    for line in result.trouble[:90]:
         say(line)
     print(f'{"not ok" if result.trouble else "ok"} {len(done) + 2} - level 1\'s kernel has nothing to complain about')
     print(f'1..{len(done) + 2}')

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import time
 
+import keep_vm
 from kernel import LabError
 
 PEER = 'qemu-system-x86_64'
@@ -21,6 +22,7 @@ SILENCE = 300   # seconds of this machine without it: level 1 stands still
 # What a kernel says when something is wrong with it
 TROUBLE = re.compile(r'WARNING: |BUG: |Oops: |kernel BUG at|rcu: INFO|INFO: task .* blocked|soft lockup|Kernel panic')
 LATE = re.compile(r'soft lockup|rcu: INFO|detected stalls')    # ... that a machine which stood still also says
+STORY = 60      # lines that belong to one complaint
 STARVED = 20, 5     # in so many seconds the emulator got fewer than that of processor time
 KVM_GET_API_VERSION = 0xAE00
 
@@ -56,7 +58,7 @@ def scratch_place(avoid):
 class Result:
     def __init__(self, status, trouble, seconds, folder, fault=None):
         self.status = status        # of the command; None when it did not end in time
-        self.trouble = trouble      # lines of level 1's kernel log that tell of its trouble
+        self.trouble = trouble      # lines of level 1's kernel log that tell of its trouble, and what follows the first
         self.seconds = seconds
         self.folder = folder        # what the command wrote to "$OUT"
         self.fault = fault          # why level 1 ended, where that was its emulator's own doing: run it again
@@ -77,6 +79,16 @@ def emulator_fault(console):
     if re.search(r'(soft lockup|detected stalls).*RIP: 0010:asm_exc_int3', console, re.DOTALL):
         return 'a CPU of level 1\'s emulator did not see a change of the kernel\'s code'
     return None
+
+
+def complaints(console):
+    """The lines of a kernel log that tell of trouble; after the first come those that follow it: registers, the stack."""
+    lines = console.splitlines()
+    found = [number for number, line in enumerate(lines) if TROUBLE.search(line)]
+    if not found:
+        return []
+    story = range(found[0], min(found[0] + STORY, len(lines)))
+    return [lines[number] for number in story] + [lines[number] for number in found if number not in story]
 
 
 class Pulse:
@@ -129,10 +141,11 @@ def run(images, command, folder, limit, say, needs=(), cpus=2, memory=3072, icou
     shutil.rmtree(folder, ignore_errors=True)
     out = folder / 'out'
     out.mkdir(parents=True)
-    scratch = scratch_place([folder, images.lab, *needs])
+    scratch = scratch_place([folder, images.lab, pathlib.Path(keep_vm.__file__), *needs])
     (out / 'script').write_text(f'''export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME={scratch}/tmp LANG=C.UTF-8
 export OUT={scratch}/out TMPDIR={scratch}/tmp PYTHONDONTWRITEBYTECODE=1
 cd {scratch}/tmp
+{keep_vm.command('start') if not icount else ':'}
 {command}
 ''')
     console, speech = folder / 'console.log', folder / 'speech.log'
@@ -196,9 +209,9 @@ cd {scratch}/tmp
                 child.wait()
     log = console.read_text(errors='replace')
     fault = fault or emulator_fault(log)
-    trouble = [line for line in log.splitlines() if TROUBLE.search(line)]
+    trouble = complaints(log)
     starved = pulse.starved()
-    if trouble and starved is not None and all(LATE.search(line) for line in trouble):
+    if trouble and starved is not None and all(LATE.search(line) for line in trouble if TROUBLE.search(line)):
         # A kernel that spins keeps its emulator busy; this one's was not let run.
         say(f'level 1\'s emulator got {starved:.1f} s of processor time in {STARVED[0]} s; so this does not count: {trouble[0]}')
         trouble = []
