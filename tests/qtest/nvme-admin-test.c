@@ -13,7 +13,7 @@
 
 static char *base; /* of the files that a test makes */
 
-static QNvme *start(QNvmeHome home, const char *props)
+static QNvme *start(QHome home, const char *props)
 {
     QNvme *n =
         qnvme_start(home, "-blockdev driver=null-co,node-name=d0,size=1M,read-zeroes=on", props);
@@ -152,14 +152,14 @@ static void set_host(QNvme *n, uint64_t id)
     g_assert_cmphex(feature(n, true, 0, NVME_FEAT_HOST_ID, 1), ==, NVME_SUCCESS);
 }
 
-static Hosts start_hosts(QNvmeHome home, const char *sub)
+static Hosts start_hosts(QHome home, const char *sub)
 {
     g_autofree char *args = g_strdup_printf(
         "-blockdev driver=null-co,node-name=d0,size=1M,read-zeroes=on "
         "-device nvme-subsys,id=sub0%s -device nvme,id=n0,serial=s0,subsys=sub0,addr=04.0%s "
         "-device nvme,id=n1,serial=s0,subsys=sub0,addr=05.0%s "
         "-device nvme-ns,bus=sub0,drive=d0,nsid=1",
-        sub, qnvme_home_props(home), home == QNVME_PER_QUEUE ? "" : qnvme_home_props(home));
+        sub, qnvme_home_props(home), home == PER_QUEUE ? "" : qnvme_home_props(home));
     Hosts h = {.a = qnvme_start_devices(home, args)};
 
     h.b = qnvme_other(h.a, QPCI_DEVFN(5, 0));
@@ -362,7 +362,7 @@ static uint16_t sanitize_state(QNvme *n)
 
 static void test_sanitize(const void *opaque)
 {
-    char *image = qnvme_image(1024 * 1024);
+    char *image = qpattern_image(1024 * 1024);
     g_autofree char *args = g_strdup_printf("-drive if=none,id=d0,format=raw,file=%s", image);
     QNvme *n = qnvme_start(GPOINTER_TO_INT(opaque), args, "");
     uint64_t buf = qtest_alloc(n->s, 4096, 4096);
@@ -443,7 +443,7 @@ static void test_sanitize_meanwhile(const void *opaque)
 /* A namespace, and then the controller, goes while it is erased. */
 static void test_unplug_meanwhile(const void *opaque)
 {
-    QNvmeHome home = GPOINTER_TO_INT(opaque);
+    QHome home = qhome_of(opaque);
     static const char disk[] = "size=256M,latency-ns=100000000,read-zeroes=on";
     g_autofree char *args = g_strdup_printf(
         "-blockdev driver=null-co,node-name=d0,%s -blockdev driver=null-co,node-name=d1,%s "
@@ -666,7 +666,7 @@ static uint64_t number(json_object *o, const char *name)
 static void test_query(void)
 {
     QNvme *n = qnvme_start(
-        QNVME_MAIN_LOOP,
+        MAIN_LOOP,
         "-blockdev driver=null-co,node-name=d0,size=1M,read-zeroes=on -object iothread,id=t0 "
         "-object iothread,id=t1",
         ",max_ioqpairs=4,iothread-vq-mapping.0.iothread=t0,iothread-vq-mapping.0.vqs.0=1,"
@@ -743,28 +743,20 @@ static void test_bad_mapping(void)
     mapping_refused(",iothread-vq-mapping=t0", "iothread-vq-mapping");
 }
 
-static void add(const char *name, GTestDataFunc fn)
-{
-    for (int home = 0; home < QNVME_HOMES; home++) {
-        g_autofree char *path = g_strdup_printf("/nvme-admin/%s/%s", qnvme_home_name[home], name);
-        g_test_add_data_func(path, GINT_TO_POINTER(home), fn);
-    }
-}
-
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    base = qnvme_image(512);
-    add("saved", test_saved);
-    add("namespace-features", test_namespace_features);
-    add("reservations", test_reservations);
-    add("reservation-persists", test_reservation_persists);
-    add("sanitize", test_sanitize);
-    add("sanitize-meanwhile", test_sanitize_meanwhile);
-    add("unplug-meanwhile", test_unplug_meanwhile);
-    add("self-test", test_self_test);
-    add("firmware", test_firmware);
-    add("logs", test_logs);
+    base = qpattern_image(512);
+    qhome_add("/nvme-admin/saved", test_saved);
+    qhome_add("/nvme-admin/namespace-features", test_namespace_features);
+    qhome_add("/nvme-admin/reservations", test_reservations);
+    qhome_add("/nvme-admin/reservation-persists", test_reservation_persists);
+    qhome_add("/nvme-admin/sanitize", test_sanitize);
+    qhome_add("/nvme-admin/sanitize-meanwhile", test_sanitize_meanwhile);
+    qhome_add("/nvme-admin/unplug-meanwhile", test_unplug_meanwhile);
+    qhome_add("/nvme-admin/self-test", test_self_test);
+    qhome_add("/nvme-admin/firmware", test_firmware);
+    qhome_add("/nvme-admin/logs", test_logs);
     g_test_add_func("/nvme-admin/query", test_query);
     g_test_add_func("/nvme-admin/bad-mapping", test_bad_mapping);
     int res = g_test_run();

@@ -16,7 +16,7 @@
 static char *image;
 static char *drive_args;
 
-static QNvme *start(QNvmeHome home, const char *props)
+static QNvme *start(QHome home, const char *props)
 {
     QNvme *n = qnvme_start(home, drive_args, props);
 
@@ -212,7 +212,7 @@ static void test_copy(const void *opaque)
     g_assert_cmphex(block_byte(n, 1003), ==, 0x43);
     g_assert_cmphex(block_byte(n, 1004), ==, 0x47);
     g_assert_cmphex(block_byte(n, 1303), ==, 0x99);
-    g_assert_cmphex(block_byte(n, 1304), ==, qnvme_image_byte(1304 * 512 + 17));
+    g_assert_cmphex(block_byte(n, 1304), ==, qpattern(1304 * 512 + 17));
 
     g_assert_cmphex(copy(n, list, 4, 0, 1000), ==, NVME_COMMAND_SIZE_LIMIT | DNR);
     g_assert_cmphex(copy(n, list, 1, 1, 1000), ==, NVME_INVALID_FIELD | DNR);
@@ -316,24 +316,15 @@ static void test_deallocated(const void *opaque)
     qnvme_stop(n);
 }
 
-static void add(const char *name, GTestDataFunc fn)
-{
-    for (int home = 0; home < QNVME_HOMES; home++) {
-        g_autofree char *path =
-            g_strdup_printf("/nvme-commands/%s/%s", qnvme_home_name[home], name);
-        g_test_add_data_func(path, GINT_TO_POINTER(home), fn);
-    }
-}
-
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    image = qnvme_image(IMAGE_SIZE);
+    image = qpattern_image(IMAGE_SIZE);
     drive_args = g_strdup_printf("-drive if=none,id=d0,format=raw,file=%s", image);
-    add("fused", test_fused);
-    add("copy", test_copy);
-    add("uncorrectable", test_uncorrectable);
-    add("deallocated", test_deallocated);
+    qhome_add("/nvme-commands/fused", test_fused);
+    qhome_add("/nvme-commands/copy", test_copy);
+    qhome_add("/nvme-commands/uncorrectable", test_uncorrectable);
+    qhome_add("/nvme-commands/deallocated", test_deallocated);
     int res = g_test_run();
     unlink(image);
     return res;

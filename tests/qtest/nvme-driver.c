@@ -2,29 +2,11 @@
 /* A guest's NVMe driver for the tests. */
 #include "nvme-driver.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define WAIT_US (20 * G_USEC_PER_SEC)
 
-const char *const qnvme_home_name[QNVME_HOMES] = {"main-loop", "iothread", "ioregionfd",
-                                                  "per-queue"};
-
-static const char *const home_args[QNVME_HOMES] = {
-    "",
-    "-object iothread,id=iot0",
-    "-object iothread,id=iot0 -object ioregionfd,id=ior0,iothread=iot0",
-    "-object iothread,id=iot0 -object iothread,id=iot1 -object iothread,id=iot2 "
-    "-object ioregionfd,id=ior0,iothread=iot0 -object ioregionfd,id=ior1,iothread=iot1 "
-    "-object ioregionfd,id=ior2,iothread=iot2",
-};
-static const char *const home_props[QNVME_HOMES] = {
-    "",
-    ",iothread=iot0",
-    ",ioregionfd=ior0",
-    ",ioregionfd=ior0,ioregionfds=ior1:ior2",
-};
+static const char *const home_props[HOMES] = QHOME_PROPS("ior1:ior2", QHOME_SPREAD);
 
 /* --- start and stop ----------------------------------------------------------------------------
  */
@@ -58,18 +40,18 @@ void qnvme_probe_behind(QNvme *n)
     qpci_device_free(port);
 }
 
-static QNvme *start_at(QNvmeHome home, const char *args, const char *props, const char *where)
+static QNvme *start_at(QHome home, const char *args, const char *props, const char *where)
 {
     QNvme *n = g_new0(QNvme, 1);
 
     n->s = qtest_initf("-machine q35 -nodefaults -m 256 %s %s -device "
                        "nvme,id=nvme0,%s,drive=d0,serial=testserial%s%s",
-                       home_args[home], args, where, home_props[home], props);
+                       qhome_args(home), args, where, home_props[home], props);
     n->bus = qpci_new(n->s);
     return n;
 }
 
-QNvme *qnvme_start(QNvmeHome home, const char *args, const char *props)
+QNvme *qnvme_start(QHome home, const char *args, const char *props)
 {
     QNvme *n = start_at(home, args, props, "addr=04.0");
 
@@ -78,7 +60,7 @@ QNvme *qnvme_start(QNvmeHome home, const char *args, const char *props)
     return n;
 }
 
-QNvme *qnvme_start_behind(QNvmeHome home, const char *args, const char *port)
+QNvme *qnvme_start_behind(QHome home, const char *args, const char *port)
 {
     g_autofree char *where = g_strdup_printf("bus=%s", port);
     QNvme *n = start_at(home, args, "", where);
@@ -88,18 +70,18 @@ QNvme *qnvme_start_behind(QNvmeHome home, const char *args, const char *port)
     return n;
 }
 
-QNvme *qnvme_start_devices(QNvmeHome home, const char *args)
+QNvme *qnvme_start_devices(QHome home, const char *args)
 {
     QNvme *n = g_new0(QNvme, 1);
 
-    n->s = qtest_initf("-machine q35 -nodefaults -m 256 %s %s", home_args[home], args);
+    n->s = qtest_initf("-machine q35 -nodefaults -m 256 %s %s", qhome_args(home), args);
     n->bus = qpci_new(n->s);
     qnvme_probe(n);
     n->page = qtest_alloc(n->s, 4096, 4096);
     return n;
 }
 
-const char *qnvme_home_props(QNvmeHome home)
+const char *qnvme_home_props(QHome home)
 {
     return home_props[home];
 }
@@ -129,26 +111,6 @@ void qnvme_stop(QNvme *n)
     qpci_free(n->bus);
     qtest_quit(n->s);
     g_free(n);
-}
-
-char *qnvme_image(uint64_t size)
-{
-    char *path = NULL;
-    int fd = g_file_open_tmp("nvme-test-XXXXXX", &path, NULL);
-    g_autofree uint8_t *buf = g_malloc(size);
-
-    g_assert_cmpint(fd, >=, 0);
-    for (uint64_t i = 0; i < size; i++) {
-        buf[i] = qnvme_image_byte(i);
-    }
-    g_assert_cmpint(write(fd, buf, size), ==, (ssize_t)size);
-    close(fd);
-    return path;
-}
-
-uint8_t qnvme_image_byte(uint64_t i)
-{
-    return (uint8_t)(i / 512 * 7 + i);
 }
 
 /* --- registers

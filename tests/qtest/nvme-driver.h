@@ -6,23 +6,14 @@
 #ifndef NVME_DRIVER_H
 #define NVME_DRIVER_H
 
-#include "libqtest.h"
+#include "homes.h"
+#include "pattern.h"
 #include "pci.h"
 
 #include "block/nvme.h"
 
 #define QNVME_QUEUES 5
 #define QNVME_DEVFN QPCI_DEVFN(4, 0)
-
-/* How the device is served. */
-typedef enum QNvmeHome {
-    QNVME_MAIN_LOOP,
-    QNVME_IOTHREAD,
-    QNVME_IOREGIONFD,
-    QNVME_PER_QUEUE, /* registers on one IOThread, two more take the queues in turn */
-    QNVME_HOMES,
-} QNvmeHome;
-extern const char *const qnvme_home_name[QNVME_HOMES];
 
 typedef struct QNvmeQueue {
     uint64_t sq, cq; /* addresses; 0: not there */
@@ -45,19 +36,19 @@ typedef struct QNvme {
 
 /* Starts the emulator with an nvme device (drive d0, which args define) at 04.0; props are further
  * properties ("" or ",x=y"). BAR 0 is mapped, the function enabled; the controller is not. */
-QNvme *qnvme_start(QNvmeHome home, const char *args, const char *props);
+QNvme *qnvme_start(QHome home, const char *args, const char *props);
 void qnvme_stop(QNvme *n);
 /* Looks for the device again after a reset of the machine. */
 void qnvme_probe(QNvme *n);
 /* The same behind a root port at 06.0 of the root bus, whose id is port. */
-QNvme *qnvme_start_behind(QNvmeHome home, const char *args, const char *port);
+QNvme *qnvme_start_behind(QHome home, const char *args, const char *port);
 void qnvme_probe_behind(QNvme *n);
 
 /* Any devices: args has them all, one nvme controller at 04.0.  home_args: objects iot0, ior0 ...
  * of that home are there, too. */
-QNvme *qnvme_start_devices(QNvmeHome home, const char *args);
+QNvme *qnvme_start_devices(QHome home, const char *args);
 /* What a -device nvme gets to live there: ",iothread=iot0" ... */
-const char *qnvme_home_props(QNvmeHome home);
+const char *qnvme_home_props(QHome home);
 /* Another controller of the same emulator; gone with qnvme_release(). */
 QNvme *qnvme_other(QNvme *n, uint8_t devfn);
 void qnvme_release(QNvme *n);
@@ -99,9 +90,5 @@ uint16_t qnvme_get_log(QNvme *n, uint32_t nsid, uint8_t lid, uint32_t bytes, uin
                        bool retain);
 uint16_t qnvme_rw(QNvme *n, unsigned qid, uint8_t opcode, uint64_t slba, unsigned nlb,
                   uint64_t prp1, uint64_t prp2);
-
-/* An image file with byte(i) = i / 512 * 7 + i; removed by the caller, g_free. */
-char *qnvme_image(uint64_t size);
-uint8_t qnvme_image_byte(uint64_t i);
 
 #endif

@@ -15,7 +15,7 @@
 /* Indices of the LBA formats. */
 enum { F512, F512_8, F512_16, F512_64, F4096, F4096_8, F4096_16, F4096_64 };
 
-static QNvme *start(QNvmeHome home, const char *ns)
+static QNvme *start(QHome home, const char *ns)
 {
     g_autofree char *args =
         g_strdup_printf("-blockdev driver=null-co,node-name=unused,size=1M "
@@ -77,7 +77,7 @@ static void test_format(const void *opaque)
 /* A format ends after the commands that were there before it. */
 static void test_format_in_flight(const void *opaque)
 {
-    QNvmeHome home = GPOINTER_TO_INT(opaque);
+    QHome home = qhome_of(opaque);
     g_autofree char *args = g_strdup_printf(
         "-blockdev driver=null-co,node-name=d1,size=1M,latency-ns=50000000,read-zeroes=on "
         "-device nvme,id=n0,serial=s0,drive=d1,addr=04.0%s",
@@ -117,7 +117,7 @@ static void test_format_in_flight(const void *opaque)
 /* The state file keeps the format, and a broken one is refused. */
 static void test_persistent(const void *opaque)
 {
-    QNvmeHome home = GPOINTER_TO_INT(opaque);
+    QHome home = qhome_of(opaque);
     g_autofree char *path = g_strdup_printf("%s.state", g_getenv("NVME_TEST_IMAGE"));
     g_autofree char *args =
         g_strdup_printf("-drive if=none,id=d0,format=raw,file=%s -device "
@@ -454,28 +454,20 @@ static void test_guard64(const void *opaque)
     qnvme_stop(n);
 }
 
-static void add(const char *name, GTestDataFunc fn)
-{
-    for (int home = 0; home < QNVME_HOMES; home++) {
-        g_autofree char *path = g_strdup_printf("/nvme-format/%s/%s", qnvme_home_name[home], name);
-        g_test_add_data_func(path, GINT_TO_POINTER(home), fn);
-    }
-}
-
 int main(int argc, char **argv)
 {
     g_autofree char *image = NULL;
 
     g_test_init(&argc, &argv, NULL);
-    image = qnvme_image(4 * 1024 * 1024);
+    image = qpattern_image(4 * 1024 * 1024);
     g_setenv("NVME_TEST_IMAGE", image, true);
-    add("format", test_format);
-    add("in-flight", test_format_in_flight);
-    add("persistent", test_persistent);
-    add("metadata", test_metadata);
-    add("types", test_types);
-    add("placement", test_placement);
-    add("guard64", test_guard64);
+    qhome_add("/nvme-format/format", test_format);
+    qhome_add("/nvme-format/in-flight", test_format_in_flight);
+    qhome_add("/nvme-format/persistent", test_persistent);
+    qhome_add("/nvme-format/metadata", test_metadata);
+    qhome_add("/nvme-format/types", test_types);
+    qhome_add("/nvme-format/placement", test_placement);
+    qhome_add("/nvme-format/guard64", test_guard64);
     int res = g_test_run();
     unlink(image);
     return res;

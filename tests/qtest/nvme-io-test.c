@@ -18,7 +18,7 @@
 static char *image;
 static char *drive_args;
 
-static QNvme *start(QNvmeHome home, const char *props)
+static QNvme *start(QHome home, const char *props)
 {
     QNvme *n = qnvme_start(home, drive_args, props);
     qnvme_bring_up(n, 2, false);
@@ -28,13 +28,7 @@ static QNvme *start(QNvmeHome home, const char *props)
 /* Is what lies at addr what the image has from block lba on? */
 static void check_image(QNvme *n, uint64_t addr, uint64_t lba, size_t len)
 {
-    g_autofree uint8_t *buf = g_malloc(len);
-    qtest_bufread(n->s, addr, buf, len);
-    for (size_t i = 0; i < len; i++) {
-        if (buf[i] != qnvme_image_byte(lba * 512 + i)) {
-            g_error("byte %zu of block %lu: 0x%x", i, (unsigned long)lba, buf[i]);
-        }
-    }
+    qpattern_check(n->s, addr, lba * 512, len);
 }
 
 /* --- data pointers
@@ -141,7 +135,7 @@ static void test_sgl(const void *opaque)
     qtest_memread(n->s, buf + 100, got, 100);
     qtest_memread(n->s, buf + 0x3000, got + 100, 412);
     for (unsigned i = 0; i < 512; i++) {
-        g_assert_cmphex(got[i], ==, qnvme_image_byte(20 * 512 + i));
+        g_assert_cmphex(got[i], ==, qpattern(20 * 512 + i));
     }
     /* two segments */
     put_sgl(n, seg, buf, 512, NVME_SGL_DATA_BLOCK);
@@ -523,7 +517,7 @@ static void test_dbbuf(const void *opaque)
 #define SLOW_DISK \
     "-blockdev driver=null-co,node-name=d0,size=1G,latency-ns=100000000,read-zeroes=on"
 
-static QNvme *start_slow(QNvmeHome home)
+static QNvme *start_slow(QHome home)
 {
     QNvme *n = qnvme_start(home, SLOW_DISK, "");
     qnvme_bring_up(n, 2, false);
@@ -707,13 +701,9 @@ static void test_system_reset_in_flight(const void *opaque)
  * a new device on the same homes. */
 static void test_unplug(const void *opaque)
 {
-    static const char *const homes[QNVME_HOMES] = {
-        "",
-        ", 'iothread': 'iot0'",
-        ", 'ioregionfd': 'ior0'",
-        ", 'ioregionfd': 'ior0', 'ioregionfds': ['ior1', 'ior2']",
-    };
-    QNvmeHome home = GPOINTER_TO_INT(opaque);
+    static const char *const homes[HOMES] =
+        QHOME_JSON("'ior1', 'ior2'", "{'iothread': 'iot0'}, {'iothread': 'iot1'}");
+    QHome home = qhome_of(opaque);
     g_autofree char *args =
         g_strdup_printf("-blockdev driver=file,node-name=d0,filename=%s -device "
                         "pcie-root-port,id=rp0,addr=06.0,chassis=1,slot=1",
@@ -746,35 +736,27 @@ static void test_unplug(const void *opaque)
     qnvme_stop(n);
 }
 
-static void add(const char *name, GTestDataFunc fn)
-{
-    for (int home = 0; home < QNVME_HOMES; home++) {
-        g_autofree char *path = g_strdup_printf("/nvme-io/%s/%s", qnvme_home_name[home], name);
-        g_test_add_data_func(path, GINT_TO_POINTER(home), fn);
-    }
-}
-
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    image = qnvme_image(IMAGE_SIZE);
+    image = qpattern_image(IMAGE_SIZE);
     /* Each run of the emulator begins with the same image. */
     drive_args = g_strdup_printf("-drive if=none,id=d0,format=raw,snapshot=off,file=%s", image);
-    add("prp", test_prp);
-    add("sgl", test_sgl);
-    add("commands", test_commands);
-    add("many", test_many);
-    add("errors", test_errors);
-    add("error-stop", test_error_stop);
-    add("read-only", test_read_only);
-    add("big-blocks", test_big_blocks);
-    add("dbbuf", test_dbbuf);
-    add("in-flight/reset", test_reset_in_flight);
-    add("in-flight/delete", test_delete_in_flight);
-    add("in-flight/bar-move", test_bar_move_in_flight);
-    add("in-flight/bus-master", test_bus_master_off);
-    add("in-flight/system-reset", test_system_reset_in_flight);
-    add("unplug", test_unplug);
+    qhome_add("/nvme-io/prp", test_prp);
+    qhome_add("/nvme-io/sgl", test_sgl);
+    qhome_add("/nvme-io/commands", test_commands);
+    qhome_add("/nvme-io/many", test_many);
+    qhome_add("/nvme-io/errors", test_errors);
+    qhome_add("/nvme-io/error-stop", test_error_stop);
+    qhome_add("/nvme-io/read-only", test_read_only);
+    qhome_add("/nvme-io/big-blocks", test_big_blocks);
+    qhome_add("/nvme-io/dbbuf", test_dbbuf);
+    qhome_add("/nvme-io/in-flight/reset", test_reset_in_flight);
+    qhome_add("/nvme-io/in-flight/delete", test_delete_in_flight);
+    qhome_add("/nvme-io/in-flight/bar-move", test_bar_move_in_flight);
+    qhome_add("/nvme-io/in-flight/bus-master", test_bus_master_off);
+    qhome_add("/nvme-io/in-flight/system-reset", test_system_reset_in_flight);
+    qhome_add("/nvme-io/unplug", test_unplug);
     int res = g_test_run();
     unlink(image);
     return res;

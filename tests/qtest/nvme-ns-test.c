@@ -15,7 +15,7 @@ static const char *const drives = "-blockdev driver=null-co,node-name=d1,size=1M
                                   "-blockdev driver=null-co,node-name=d2,size=2M,read-zeroes=on "
                                   "-blockdev driver=null-co,node-name=d3,size=3M,read-zeroes=on ";
 
-static QNvme *start(QNvmeHome home, const char *more)
+static QNvme *start(QHome home, const char *more)
 {
     g_autofree char *args = g_strdup_printf(
         "%s -device nvme,id=n0,serial=s0,drive=d1,addr=04.0%s "
@@ -206,7 +206,7 @@ static void test_attachment(const void *opaque)
 /* Detached while commands are on their way: they end, and then the detachment is complete. */
 static void test_detach_in_flight(const void *opaque)
 {
-    QNvmeHome home = GPOINTER_TO_INT(opaque);
+    QHome home = qhome_of(opaque);
     g_autofree char *args = g_strdup_printf(
         "-blockdev driver=null-co,node-name=d1,size=1M,latency-ns=50000000,read-zeroes=on "
         "-device nvme,id=n0,serial=s0,drive=d1,addr=04.0%s",
@@ -242,7 +242,7 @@ static void test_detach_in_flight(const void *opaque)
 
 static void test_subsystem(const void *opaque)
 {
-    QNvmeHome home = GPOINTER_TO_INT(opaque);
+    QHome home = qhome_of(opaque);
     g_autofree char *args = g_strdup_printf(
         "%s -device nvme-subsys,id=sub0,nqn=testsub "
         "-device nvme,id=n0,serial=s0,subsys=sub0,addr=04.0%s "
@@ -250,7 +250,7 @@ static void test_subsystem(const void *opaque)
         "-device nvme-ns,bus=n0,drive=d2,nsid=2,shared=off "
         "-device nvme,id=n1,serial=s0,subsys=sub0,addr=05.0%s "
         "-device nvme-ns,bus=sub0,drive=d3,nsid=5",
-        drives, qnvme_home_props(home), home == QNVME_PER_QUEUE ? "" : qnvme_home_props(home));
+        drives, qnvme_home_props(home), home == PER_QUEUE ? "" : qnvme_home_props(home));
     QNvme *a = qnvme_start_devices(home, args), *b = qnvme_other(a, OTHER_DEVFN);
     g_autofree NvmeIdController *id = g_new0(NvmeIdController, 1);
     uint64_t buf = qtest_alloc(a->s, 4096, 4096);
@@ -373,8 +373,8 @@ static uint64_t unallocated(QNvme *n)
 
 static void test_management(const void *opaque)
 {
-    QNvmeHome home = GPOINTER_TO_INT(opaque);
-    char *image = qnvme_image(8 << 20);
+    QHome home = qhome_of(opaque);
+    char *image = qpattern_image(8 << 20);
     g_autofree char *state = g_strdup_printf("%s.state", image);
     g_autofree char *args =
         g_strdup_printf("%s -drive if=none,id=pool,format=raw,file=%s -device "
@@ -502,24 +502,16 @@ static void test_bad_properties(void)
     refused("-device nvme,serial=y,state=/nonexistent/x", "no folder");
 }
 
-static void add(const char *name, GTestDataFunc fn)
-{
-    for (int home = 0; home < QNVME_HOMES; home++) {
-        g_autofree char *path = g_strdup_printf("/nvme-ns/%s/%s", qnvme_home_name[home], name);
-        g_test_add_data_func(path, GINT_TO_POINTER(home), fn);
-    }
-}
-
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    add("identify", test_identify);
-    add("commands", test_commands);
-    add("attachment", test_attachment);
-    add("detach-in-flight", test_detach_in_flight);
-    add("subsystem", test_subsystem);
-    add("hotplug", test_hotplug);
-    add("management", test_management);
+    qhome_add("/nvme-ns/identify", test_identify);
+    qhome_add("/nvme-ns/commands", test_commands);
+    qhome_add("/nvme-ns/attachment", test_attachment);
+    qhome_add("/nvme-ns/detach-in-flight", test_detach_in_flight);
+    qhome_add("/nvme-ns/subsystem", test_subsystem);
+    qhome_add("/nvme-ns/hotplug", test_hotplug);
+    qhome_add("/nvme-ns/management", test_management);
     g_test_add_func("/nvme-ns/bad-properties", test_bad_properties);
     return g_test_run();
 }

@@ -150,7 +150,7 @@ static void finish(QNvme *n, unsigned qid)
 
 static void test_random(const void *opaque)
 {
-    g_autofree char *image = qnvme_image(IMAGE_SIZE);
+    g_autofree char *image = qpattern_image(IMAGE_SIZE);
     g_autofree char *args =
         g_strdup_printf("-drive if=none,id=d0,format=raw,discard=unmap,file=%s", image);
     g_autofree char *content = NULL;
@@ -159,7 +159,7 @@ static void test_random(const void *opaque)
 
     qnvme_bring_up(n, QUEUES, false);
     for (uint64_t i = 0; i < IMAGE_SIZE; i++) {
-        shadow[i] = qnvme_image_byte(i);
+        shadow[i] = qpattern(i);
     }
     memset(slots, 0, sizeof(slots));
     for (unsigned i = 0; i < G_N_ELEMENTS(slots); i++) {
@@ -193,11 +193,7 @@ int main(int argc, char **argv)
 
     g_test_init(&argc, &argv, NULL);
     shadow = g_malloc(IMAGE_SIZE);
-    for (int home = 0; home < QNVME_HOMES; home++) {
-        g_autofree char *path = g_strdup_printf("/nvme-random/%s", qnvme_home_name[home]);
-
-        g_test_add_data_func(path, GINT_TO_POINTER(home), test_random);
-    }
+    qhome_add("/nvme-random", test_random);
     res = g_test_run();
     g_free(shadow);
     return res;

@@ -24,7 +24,7 @@ static void submit(QNvme *n, unsigned count, uint64_t buf)
 
 static void test_subsystem_reset(const void *opaque)
 {
-    QNvmeHome home = GPOINTER_TO_INT(opaque);
+    QHome home = qhome_of(opaque);
     g_autofree char *args = g_strdup_printf(
         "%s -device nvme-subsys,id=sub0 -device nvme,id=n0,serial=s0,subsys=sub0,addr=04.0%s "
         "-device nvme,id=n1,serial=s0,subsys=sub0,addr=05.0 "
@@ -173,8 +173,8 @@ static void test_coalescing(const void *opaque)
 static void test_wrr(void)
 {
     enum { DEPTH = 40 };
-    QNvme *n = qnvme_start(QNVME_MAIN_LOOP,
-                           "-blockdev driver=null-co,node-name=d0,size=1M,read-zeroes=on", "");
+    QNvme *n =
+        qnvme_start(MAIN_LOOP, "-blockdev driver=null-co,node-name=d0,size=1M,read-zeroes=on", "");
     static const unsigned class_of[5] = {0, 3, 2, 1, 0}; /* queue 1 is low, 4 is urgent */
     uint64_t cq = qtest_alloc(n->s, 4096, 4096), sq[5];
     uint32_t bells[8] = {0};
@@ -241,21 +241,13 @@ static void test_wrr(void)
     qnvme_stop(n);
 }
 
-static void add(const char *name, GTestDataFunc fn)
-{
-    for (int home = 0; home < QNVME_HOMES; home++) {
-        g_autofree char *path = g_strdup_printf("/nvme-reset/%s/%s", qnvme_home_name[home], name);
-        g_test_add_data_func(path, GINT_TO_POINTER(home), fn);
-    }
-}
-
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    add("subsystem", test_subsystem_reset);
-    add("bus", test_bus_reset);
-    add("abort", test_abort);
-    add("coalescing", test_coalescing);
+    qhome_add("/nvme-reset/subsystem", test_subsystem_reset);
+    qhome_add("/nvme-reset/bus", test_bus_reset);
+    qhome_add("/nvme-reset/abort", test_abort);
+    qhome_add("/nvme-reset/coalescing", test_coalescing);
     g_test_add_func("/nvme-reset/weighted-round-robin", test_wrr);
     return g_test_run();
 }

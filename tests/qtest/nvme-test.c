@@ -15,7 +15,7 @@
 static char *image;
 static char *drive_args; /* d0 on the image */
 
-static QNvme *start(QNvmeHome home, const char *props)
+static QNvme *start(QHome home, const char *props)
 {
     return qnvme_start(home, drive_args, props);
 }
@@ -680,7 +680,7 @@ static void test_bad_properties(void)
 /* The namespace grows: new size, and an event for who asked. */
 static void test_resize(void)
 {
-    QNvme *n = qnvme_start(QNVME_MAIN_LOOP, "-blockdev driver=null-co,node-name=d0,size=1M", "");
+    QNvme *n = qnvme_start(MAIN_LOOP, "-blockdev driver=null-co,node-name=d0,size=1M", "");
     NvmeCmd aer = {.opcode = NVME_ADM_ASYNC_EVENT_REQUEST};
 
     qnvme_bring_up(n, 0, false);
@@ -702,29 +702,21 @@ static void test_resize(void)
     qnvme_stop(n);
 }
 
-static void add(const char *name, GTestDataFunc fn)
-{
-    for (int home = 0; home < QNVME_HOMES; home++) {
-        g_autofree char *path = g_strdup_printf("/nvme/%s/%s", qnvme_home_name[home], name);
-        g_test_add_data_func(path, GINT_TO_POINTER(home), fn);
-    }
-}
-
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    image = qnvme_image(8 * 1024 * 1024);
+    image = qpattern_image(8 * 1024 * 1024);
     drive_args = g_strdup_printf("-drive if=none,id=d0,format=raw,file=%s", image);
-    add("registers", test_registers);
-    add("enable", test_enable);
-    add("page-sizes", test_page_sizes);
-    add("identify", test_identify);
-    add("queues", test_queues);
-    add("features", test_features);
-    add("logs", test_logs);
-    add("events", test_events);
-    add("msix", test_msix);
-    add("pin", test_pin);
+    qhome_add("/nvme/registers", test_registers);
+    qhome_add("/nvme/enable", test_enable);
+    qhome_add("/nvme/page-sizes", test_page_sizes);
+    qhome_add("/nvme/identify", test_identify);
+    qhome_add("/nvme/queues", test_queues);
+    qhome_add("/nvme/features", test_features);
+    qhome_add("/nvme/logs", test_logs);
+    qhome_add("/nvme/events", test_events);
+    qhome_add("/nvme/msix", test_msix);
+    qhome_add("/nvme/pin", test_pin);
     g_test_add_func("/nvme/bad-properties", test_bad_properties);
     g_test_add_func("/nvme/resize", test_resize);
     int res = g_test_run();

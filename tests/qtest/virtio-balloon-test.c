@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* virtio-balloon: pages given back are zero afterwards, reported ones too; what is asked and told
  * over QMP; statistics on request; page numbers that are none. */
-#include "virtio.h"
+#include "virtio-machine.h"
 
 #include <string.h>
 
-#define DEVFN QPCI_DEVFN(4, 0)
 #define MIB (1024u * 1024)
 
 typedef struct Balloon {
     QTestState *s;
-    QPCIBus *bus;
     QVirtio *v;
     uint64_t list, page;
 } Balloon;
@@ -19,11 +17,8 @@ static Balloon *start(const char *props)
 {
     Balloon *b = g_new0(Balloon, 1);
 
-    b->s = qtest_initf("-machine q35 -nodefaults -m 128 -device "
-                       "virtio-balloon-pci,id=b0,addr=04.0%s",
-                       props);
-    b->bus = qpci_new(b->s);
-    b->v = qvirtio_new(b->bus, 0, DEVFN, false);
+    b->v = qvirtio_boot(false, "-m 128 -device virtio-balloon-pci,id=b0,addr=04.0%s", props);
+    b->s = b->v->s;
     b->list = qtest_alloc(b->s, 4096, 4096);
     b->page = qtest_alloc(b->s, 0x8000, 4096);
     return b;
@@ -31,9 +26,7 @@ static Balloon *start(const char *props)
 
 static void stop(Balloon *b)
 {
-    qvirtio_free(b->v);
-    qpci_free(b->bus);
-    qtest_quit(b->s);
+    qvirtio_quit(b->v);
     g_free(b);
 }
 

@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* virtio-rng: bytes come, from each kind of source, no faster than allowed, and a source that has
  * none keeps the guest waiting and nothing else. */
-#include "virtio.h"
+#include "virtio-machine.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DEVFN QPCI_DEVFN(4, 0)
-
 typedef struct Rng {
     QTestState *s;
-    QPCIBus *bus;
     QVirtio *v;
     uint64_t buf;
 } Rng;
@@ -21,20 +18,17 @@ static Rng *start(const char *args, const char *props, bool legacy)
 {
     Rng *r = g_new0(Rng, 1);
 
-    r->s = qtest_initf("-machine q35 -nodefaults -m 256 -object iothread,id=iot0 %s -device "
-                       "virtio-rng-pci,id=rng,addr=04.0%s",
-                       args, props);
-    r->bus = qpci_new(r->s);
-    r->v = qvirtio_new(r->bus, 0, DEVFN, legacy);
+    r->v = qvirtio_boot(legacy,
+                        "-object iothread,id=iot0 %s -device virtio-rng-pci,id=rng,addr=04.0%s",
+                        args, props);
+    r->s = r->v->s;
     r->buf = qtest_alloc(r->s, 0x10000, 4096);
     return r;
 }
 
 static void stop(Rng *r)
 {
-    qvirtio_free(r->v);
-    qpci_free(r->bus);
-    qtest_quit(r->s);
+    qvirtio_quit(r->v);
     g_free(r);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* virtio-serial: the control dialogue, data both ways, a slow reader, ports that come and go, and
  * messages that make no sense. */
-#include "virtio.h"
+#include "virtio-machine.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -10,7 +10,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define DEVFN QPCI_DEVFN(4, 0)
 #define RX(port) ((port) ? 2 * (port) + 2 : 0)
 #define TX(port) (RX(port) + 1)
 
@@ -18,7 +17,6 @@ enum { READY, ADD, REMOVE, PORT_READY, CONSOLE, RESIZE, OPEN, NAME };
 
 typedef struct Serial {
     QTestState *s;
-    QPCIBus *bus;
     QVirtio *v;
     uint64_t in, out, ctl;
     char *dir, *path;
@@ -37,13 +35,12 @@ static Serial *start(const char *more, bool legacy)
 
     t->dir = g_dir_make_tmp("virtio-serial-XXXXXX", NULL);
     t->path = g_build_filename(t->dir, "sock", NULL);
-    t->s = qtest_initf("-machine q35 -nodefaults -m 256 -chardev "
-                       "socket,id=c1,path=%s,server=on,wait=off -chardev "
-                       "ringbuf,id=c0,size=64K -device virtio-serial-pci,id=vs0,addr=04.0,"
-                       "max_ports=3 %s",
-                       t->path, more);
-    t->bus = qpci_new(t->s);
-    t->v = qvirtio_new(t->bus, 0, DEVFN, legacy);
+    t->v = qvirtio_boot(legacy,
+                        "-chardev socket,id=c1,path=%s,server=on,wait=off -chardev "
+                        "ringbuf,id=c0,size=64K -device virtio-serial-pci,id=vs0,addr=04.0,"
+                        "max_ports=3 %s",
+                        t->path, more);
+    t->s = t->v->s;
     t->in = qtest_alloc(t->s, 0x10000, 4096);
     t->out = qtest_alloc(t->s, 0x10000, 4096);
     t->ctl = qtest_alloc(t->s, 4096, 4096);
@@ -56,9 +53,7 @@ static void stop(Serial *t)
     if (t->client >= 0) {
         close(t->client);
     }
-    qvirtio_free(t->v);
-    qpci_free(t->bus);
-    qtest_quit(t->s);
+    qvirtio_quit(t->v);
     unlink(t->path);
     rmdir(t->dir);
     g_free(t->path);

@@ -17,13 +17,18 @@ const char *qhome_args(QHome home)
     return args[home];
 }
 
-void qhome_add(const char *name, GTestDataFunc fn)
+const char *qhome_name(QHome home)
 {
     static const char *const names[HOMES] = {"main-loop", "iothread", "ioregionfd", "per-queue",
                                              "mapping"};
 
+    return names[home];
+}
+
+void qhome_add(const char *name, GTestDataFunc fn)
+{
     for (int home = 0; home < HOMES; home++) {
-        g_autofree char *path = g_strdup_printf("%s/%s", name, names[home]);
+        g_autofree char *path = g_strdup_printf("%s/%s", name, qhome_name(home));
 
         g_test_add_data_func(path, GINT_TO_POINTER(home), fn);
     }

@@ -28,6 +28,7 @@ const char *qhome_args(QHome home);
 /* Both threads, queues by turns. */
 #define QHOME_SPREAD ",iothread-vq-mapping.0.iothread=iot0,iothread-vq-mapping.1.iothread=iot1"
 
+const char *qhome_name(QHome home);
 /* Adds the test name/HOME for each home; its data is home. */
 void qhome_add(const char *name, GTestDataFunc fn);
 static inline QHome qhome_of(const void *data)

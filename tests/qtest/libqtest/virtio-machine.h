@@ -25,9 +25,9 @@ QVirtioPort *qvirtio_port_new(const char *fmt, ...) QTEST_PRINTF(1, 2);
 void qvirtio_port_free(QVirtioPort *p);
 /* device_add of driver as id, with further members; its driver. */
 QVirtio *qvirtio_port_plug(QVirtioPort *p, const char *driver, const char *id, const char *members);
-/* device_del, which the guest does not answer: the reset of the machine ends the unplug.  The device
- * child in it (NULL: there is none), its back end and the device are gone, in this order; v is
- * freed, the port is ready for the next one. */
+/* device_del, which the guest does not answer: the reset of the machine ends the unplug.  The
+ * device child in it (NULL: there is none), its back end and the device are gone, in this order; v
+ * is freed, the port is ready for the next one. */
 void qvirtio_port_unplug(QVirtioPort *p, QVirtio *v, const char *id, const char *child);
 
 #endif
