@@ -332,8 +332,8 @@ static VirtQueue *port_queue(VirtIOSerial *s, unsigned nr, VirtQueueFn *fn)
 static bool virtio_serial_realize(VirtIODevice *vdev, GError **errp)
 {
     VirtIOSerial *s = VIRTIO_SERIAL(vdev);
-    DeviceState *proxy = DEVICE(vdev)->parent_bus->parent;
-    g_autofree char *name = proxy && proxy->id ? g_strdup_printf("%s.0", proxy->id) : NULL;
+    DeviceState *proxy = virtio_front(vdev);
+    g_autofree char *name = proxy->id ? g_strdup_printf("%s.0", proxy->id) : NULL;
     ConsoleConfig config = {.max_nr_ports = s->max_ports};
 
     if (s->max_ports < 1 || s->max_ports > MAX_PORTS) {

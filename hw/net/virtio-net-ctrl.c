@@ -107,7 +107,7 @@ static void filter_changed(VirtIONet *n)
 {
     virtio_net_update_pairs(n);
     if (__atomic_exchange_n(&n->event_due, false, __ATOMIC_ACQ_REL)) {
-        DeviceState *proxy = DEVICE(n)->parent_bus->parent;
+        DeviceState *proxy = virtio_front(VIRTIO_DEVICE(n));
 
         qapi_event_send_nic_rx_filter_changed(proxy->id, n->path);
     }

@@ -355,7 +355,7 @@ static NetPort *find_backend(VirtIONet *n, GError **errp)
 
 static bool make_port(VirtIONet *n, GError **errp)
 {
-    DeviceState *proxy = DEVICE(n)->parent_bus->parent;
+    DeviceState *proxy = virtio_front(VIRTIO_DEVICE(n));
     static unsigned number;
     g_autofree char *id =
         proxy->id ? g_strdup(proxy->id)

@@ -459,8 +459,8 @@ static bool check_props(VirtIOSCSI *s, GError **errp)
 static bool virtio_scsi_realize(VirtIODevice *vdev, GError **errp)
 {
     VirtIOSCSI *s = VIRTIO_SCSI(vdev);
-    DeviceState *proxy = DEVICE(vdev)->parent_bus->parent;
-    g_autofree char *name = proxy && proxy->id ? g_strdup_printf("%s.0", proxy->id) : NULL;
+    DeviceState *proxy = virtio_front(vdev);
+    g_autofree char *name = proxy->id ? g_strdup_printf("%s.0", proxy->id) : NULL;
     VirtioScsiConfig config = {
         .max_sectors = s->max_sectors,
         .cmd_per_lun = s->cmd_per_lun,

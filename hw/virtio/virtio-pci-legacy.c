@@ -68,32 +68,19 @@ static uint64_t legacy_read(void *opaque, hwaddr offset, unsigned size)
  * let go of a queue. */
 static void write_pfn(VirtIOPCI *p, uint32_t pfn)
 {
-    VirtIODevice *vdev = p->vdev;
     VirtQueue *vq = virtio_pci_selected(p);
-    uint64_t used;
 
     if (!vq) {
         return;
     }
-    virtio_settle(vdev);
+    virtio_settle(p->vdev);
     if (!pfn) {
-        virtio_queue_reset(vq);
-        while (vq->resetting) {
-            aio_poll(vdev->home, true);
-        }
-        return;
+        virtio_queue_reset_wait(vq);
+    } else if (!vq->enabled) {
+        vq->size = vq->size_max;
+        __atomic_store_n(&vq->pfn, pfn, __ATOMIC_RELEASE);
+        virtio_queue_enable_legacy(vq, (uint64_t)pfn * VIRTIO_LEGACY_ALIGN, VIRTIO_LEGACY_ALIGN);
     }
-    if (vq->enabled) {
-        return;
-    }
-    vdev->legacy = true;
-    vq->size = vq->size_max;
-    vq->desc = (uint64_t)pfn * VIRTIO_LEGACY_ALIGN;
-    vq->driver = vq->desc + 16 * (uint64_t)vq->size;
-    used = vq->driver + VIRTQ_AVAIL_RING + 2 * ((uint64_t)vq->size + 1);
-    vq->device = ALIGN_UP(used, VIRTIO_LEGACY_ALIGN);
-    __atomic_store_n(&vq->pfn, pfn, __ATOMIC_RELEASE);
-    virtio_queue_enable(vq);
 }
 
 static void legacy_write(void *opaque, hwaddr offset, uint64_t data, unsigned size)

@@ -3,6 +3,7 @@
 #ifndef HW_VIRTIO_PCI_PRIVATE_H
 #define HW_VIRTIO_PCI_PRIVATE_H
 
+#include "hw/virtio/virtio-notify.h"
 #include "hw/virtio/virtio-pci.h"
 
 #define VIRTIO_PCI_LEGACY_BAR 0
@@ -17,14 +18,11 @@
 
 typedef struct VirtIOPCI VirtIOPCI;
 
-/* A queue's notifications. Main loop, but mr's callbacks. */
+/* A queue's notification register. */
 typedef struct VirtioPciQueue {
     VirtIOPCI *p;
     VirtQueue *vq;
-    MemoryRegion mr;        /* in the modern BAR */
-    EventNotifier notifier; /* fd -1: not made */
-    VirtioNotify wanted;    /* the user's */
-    VirtioNotify now;       /* AUTO: nothing is set up yet */
+    MemoryRegion mr; /* in the modern BAR */
 } VirtioPciQueue;
 
 struct VirtIOPCI {
@@ -32,10 +30,10 @@ struct VirtIOPCI {
     VirtIODevice *vdev; /* a reference, until finalize */
     BusState *bus;
     /* --- properties --- */
-    bool ioeventfd, page_per_vq, disable_modern;
+    bool page_per_vq, disable_modern;
     int disable_legacy; /* OnOffAuto */
     uint32_t vectors;
-    char *notify_text; /* MODE or MODE:MODE:... */
+    VirtioNotifiers notifiers; /* main loop */
     /* --- constant while realized --- */
     bool has_modern, has_legacy;
     uint32_t notify_multiplier;
@@ -44,7 +42,6 @@ struct VirtIOPCI {
     VirtioPciQueue *queues;
     unsigned num_queues;
     uint16_t *vector_users; /* home: queues and configuration that use a vector */
-    AioBH *notify_bh;       /* main loop: how notifications travel may have changed */
     /* --- registers: home; atomics --- */
     uint32_t dfselect, gfselect;
     uint64_t guest_features;
@@ -74,11 +71,5 @@ uint8_t virtio_pci_take_isr(VirtIOPCI *p);
 void virtio_pci_set_vector(VirtIOPCI *p, uint16_t *vector, uint16_t v);
 /* Value of the common configuration at offset. Any thread. */
 uint64_t virtio_pci_common_read(void *opaque, hwaddr offset, unsigned size);
-
-/* --- virtio-pci-notify.c: main loop --- */
-bool virtio_pci_notify_parse(VirtIOPCI *p, const char *text, GError **errp);
-bool virtio_pci_notify_init(VirtIOPCI *p, GError **errp);
-void virtio_pci_notify_apply(void *p);
-void virtio_pci_notify_exit(VirtIOPCI *p);
 
 #endif

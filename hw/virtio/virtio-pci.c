@@ -114,9 +114,7 @@ static void driver_changed(void *transport)
         __atomic_store_n(&p->isr, 0, __ATOMIC_SEQ_CST);
         update_pin(p);
     }
-    if (p->notify_bh) {
-        aio_bh_schedule(p->notify_bh);
-    }
+    virtio_notifiers_look(&p->notifiers);
 }
 
 static const VirtioTransportOps pci_transport_ops = {
@@ -320,6 +318,47 @@ static bool init_legacy(VirtIOPCI *p, GError **errp)
     return set_region_home(p, &p->legacy, errp);
 }
 
+/* --- notifications --------------------------------------------------------------------------- */
+
+/* Modern: any length, any value; legacy: one port, told apart by the value. */
+static void map_eventfd(void *transport, VirtQueue *vq, int fd, bool on)
+{
+    VirtIOPCI *p = transport;
+    MemoryRegionIoeventfd modern = {.offset = 0, .size = 0, .fd = fd};
+    MemoryRegionIoeventfd legacy = {.offset = VIRTIO_PCI_QUEUE_NOTIFY,
+                                    .size = 2,
+                                    .match_data = true,
+                                    .data = vq->index,
+                                    .fd = fd};
+
+    if (p->has_modern) {
+        (on ? memory_region_add_eventfd : memory_region_del_eventfd)(&p->queues[vq->index].mr,
+                                                                     &modern);
+    }
+    if (p->has_legacy) {
+        (on ? memory_region_add_eventfd : memory_region_del_eventfd)(&p->legacy, &legacy);
+    }
+}
+
+static bool set_notify_home(void *transport, VirtQueue *vq, bool on, GError **errp)
+{
+    VirtIOPCI *p = transport;
+    MemoryRegion *mr = &p->queues[vq->index].mr;
+    IoRegionFd *ior = virtio_queue_ioregionfd(vq);
+
+    if (!p->has_modern) {
+        return true;
+    }
+    if (on && ior) {
+        return memory_region_set_ioregionfd(mr, ior, MEMORY_HOME_POSTED_WRITES, errp);
+    }
+    memory_region_set_home(mr, on ? vq->ctx : NULL, on ? MEMORY_HOME_POSTED_WRITES : 0);
+    return true;
+}
+
+static const VirtioNotifierOps notifier_ops = {.map_eventfd = map_eventfd,
+                                               .set_home = set_notify_home};
+
 /* --- realize --------------------------------------------------------------------------------- */
 
 static bool choose_interfaces(VirtIOPCI *p, GError **errp)
@@ -395,7 +434,6 @@ static void make_queues(VirtIOPCI *p)
     for (unsigned i = 0; i < p->num_queues; i++) {
         p->queues[i].p = p;
         p->queues[i].vq = p->vdev->vqs[i];
-        p->queues[i].notifier.fd = -1;
     }
 }
 
@@ -415,8 +453,7 @@ static bool init_parts(VirtIOPCI *p, GError **errp)
         (p->has_legacy && !init_legacy(p, errp))) {
         return false;
     }
-    p->notify_bh = aio_bh_new(aio_get_main(), virtio_pci_notify_apply, p);
-    if (!virtio_pci_notify_init(p, errp)) {
+    if (!virtio_notifiers_init(&p->notifiers, p->vdev, &notifier_ops, p, errp)) {
         return false;
     }
     p->set_up = true;
@@ -429,10 +466,7 @@ static void take_homes_away(VirtIOPCI *p)
     MemoryRegion *homed[] = {&p->common, &p->isr_mr, &p->device, &p->legacy};
 
     p->set_up = false;
-    g_clear_pointer(&p->notify_bh, aio_bh_delete);
-    if (p->queues) {
-        virtio_pci_notify_exit(p);
-    }
+    virtio_notifiers_exit(&p->notifiers);
     for (unsigned i = 0; i < G_N_ELEMENTS(homed); i++) {
         if (homed[i]->name) {
             memory_region_set_home(homed[i], NULL, 0);
@@ -504,7 +538,7 @@ static void virtio_pci_finalize(Object *obj)
     }
     g_free(p->queues);
     g_free(p->vector_users);
-    g_free(p->notify_text);
+    g_free(p->notifiers.text);
     object_unref(p->vdev);
 }
 
@@ -512,40 +546,19 @@ static void virtio_pci_finalize(Object *obj)
 
 static json_object *notify_get(Object *obj, const ObjectProperty *prop, GError **errp)
 {
-    VirtIOPCI *p = VIRTIO_PCI(obj);
-    g_autoptr(GString) text = g_string_new(NULL);
-
-    if (!p->set_up) {
-        return json_object_new_string(p->notify_text ? p->notify_text : "auto");
-    }
-    for (unsigned i = 0; i < p->num_queues; i++) {
-        g_string_append_printf(text, "%s%s", i ? ":" : "",
-                               virtio_notify_table.names[p->queues[i].now]);
-    }
-    return json_object_new_string(text->str);
+    return virtio_notifiers_get(&VIRTIO_PCI(obj)->notifiers);
 }
 
 static bool notify_set(Object *obj, const ObjectProperty *prop, json_object *value, GError **errp)
 {
-    VirtIOPCI *p = VIRTIO_PCI(obj);
-    const char *text = json_object_get_string(value);
-
-    if (p->set_up) {
-        if (!virtio_pci_notify_parse(p, text, errp)) {
-            return false;
-        }
-        virtio_pci_notify_apply(p);
-    }
-    g_free(p->notify_text);
-    p->notify_text = g_strdup(text);
-    return true;
+    return virtio_notifiers_set(&VIRTIO_PCI(obj)->notifiers, json_object_get_string(value), errp);
 }
 
 static const ObjectProperty virtio_pci_props[] = {
     DEFINE_PROP_ON_OFF_AUTO("disable-legacy", VirtIOPCI, disable_legacy, ON_OFF_AUTO_AUTO,
                             "no legacy interface (auto: on behind a PCI Express port)"),
     DEFINE_PROP_BOOL("disable-modern", VirtIOPCI, disable_modern, false, "no modern interface"),
-    DEFINE_PROP_BOOL("ioeventfd", VirtIOPCI, ioeventfd, true,
+    DEFINE_PROP_BOOL("ioeventfd", VirtIOPCI, notifiers.ioeventfd, true,
                      "notifications by eventfd, where nothing else is asked for"),
     DEFINE_PROP_BOOL("page-per-vq", VirtIOPCI, page_per_vq, false,
                      "a page for each queue's notifications"),

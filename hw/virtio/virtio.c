@@ -152,6 +152,26 @@ void virtio_queue_reset(VirtQueue *vq)
     }
 }
 
+void virtio_queue_reset_wait(VirtQueue *vq)
+{
+    virtio_queue_reset(vq);
+    while (vq->resetting) {
+        aio_poll(vq->vdev->home, true);
+    }
+}
+
+void virtio_queue_enable_legacy(VirtQueue *vq, uint64_t addr, uint64_t align)
+{
+    uint64_t used;
+
+    vq->vdev->legacy = true;
+    vq->desc = addr;
+    vq->driver = addr + 16 * (uint64_t)vq->size;
+    used = vq->driver + VIRTQ_AVAIL_RING + 2 * ((uint64_t)vq->size + 1);
+    vq->device = ALIGN_UP(used, align);
+    virtio_queue_enable(vq);
+}
+
 /* --- reset ----------------------------------------------------------------------------------- */
 
 static void reset_finished(VirtIODevice *vdev)
@@ -355,6 +375,15 @@ static uint64_t common_features(VirtIODevice *vdev)
     return vdev->user_features | BIT_ULL(VIRTIO_F_VERSION_1);
 }
 
+DeviceState *virtio_front(VirtIODevice *vdev)
+{
+    BusState *bus = DEVICE(vdev)->parent_bus;
+
+    return bus && bus->parent && object_get_parent(OBJECT(vdev)) == OBJECT(bus->parent)
+               ? bus->parent
+               : DEVICE(vdev);
+}
+
 static void take_apart(VirtIODevice *vdev)
 {
     for (unsigned i = 0; i < vdev->num_vqs; i++) {
@@ -365,10 +394,29 @@ static void take_apart(VirtIODevice *vdev)
     vdev->home = NULL;
 }
 
+static void virtio_device_unrealize(DeviceState *dev)
+{
+    VirtIODevice *vdev = VIRTIO_DEVICE(dev);
+    VirtioDeviceClass *vc = VIRTIO_DEVICE_GET_CLASS(dev);
+    VirtioBusClass *bc = VIRTIO_BUS_GET_CLASS(dev->parent_bus);
+
+    if (bc->unplugged) {
+        bc->unplugged(dev->parent_bus, vdev);
+    }
+    __atomic_store_n(&vdev->gone, true, __ATOMIC_RELEASE);
+    synchronize_rcu(); /* notifications of other threads that are on their way */
+    virtio_reset_wait(vdev);
+    if (vc->unrealize) {
+        vc->unrealize(vdev);
+    }
+    take_apart(vdev);
+}
+
 static bool virtio_device_realize(DeviceState *dev, GError **errp)
 {
     VirtIODevice *vdev = VIRTIO_DEVICE(dev);
     VirtioDeviceClass *vc = VIRTIO_DEVICE_GET_CLASS(dev);
+    VirtioBusClass *bc = VIRTIO_BUS_GET_CLASS(dev->parent_bus);
 
     vdev->name = vc->name;
     vdev->device_id = vc->device_id;
@@ -378,6 +426,9 @@ static bool virtio_device_realize(DeviceState *dev, GError **errp)
         return false;
     }
     vdev->home = vdev->homes.home;
+    if (bc->attach) {
+        bc->attach(dev->parent_bus, vdev);
+    }
     if (!vc->realize(vdev, errp)) {
         take_apart(vdev);
         return false;
@@ -397,21 +448,11 @@ static bool virtio_device_realize(DeviceState *dev, GError **errp)
     if (vc->placed) {
         vc->placed(vdev);
     }
-    return true;
-}
-
-static void virtio_device_unrealize(DeviceState *dev)
-{
-    VirtIODevice *vdev = VIRTIO_DEVICE(dev);
-    VirtioDeviceClass *vc = VIRTIO_DEVICE_GET_CLASS(dev);
-
-    __atomic_store_n(&vdev->gone, true, __ATOMIC_RELEASE);
-    synchronize_rcu(); /* notifications of other threads that are on their way */
-    virtio_reset_wait(vdev);
-    if (vc->unrealize) {
-        vc->unrealize(vdev);
+    if (bc->plugged && !bc->plugged(dev->parent_bus, vdev, errp)) {
+        virtio_device_unrealize(dev);
+        return false;
     }
-    take_apart(vdev);
+    return true;
 }
 
 static void virtio_device_reset(DeviceState *dev)
@@ -517,6 +558,7 @@ static void virtio_bus_class_init(ObjectClass *klass, const void *data)
 static const TypeInfo virtio_bus_info = {
     .name = TYPE_VIRTIO_BUS,
     .parent = TYPE_BUS,
+    .class_size = sizeof(VirtioBusClass),
     .abstract = true,
     .class_init = virtio_bus_class_init,
 };

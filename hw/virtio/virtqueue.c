@@ -65,17 +65,10 @@ void virtio_error(VirtQueue *vq, const char *why)
 
     TRACE(virtio, error, "%s queue %u: %s", vdev->name, vq->index, why);
     if (!__atomic_exchange_n(&vdev->needs_reset_said, true, __ATOMIC_RELAXED)) {
-        warn_report("%s%s%s: queue %u: %s; the driver must reset the device",
-                    DEVICE(vdev)->id ? DEVICE(vdev)->id : vdev->name,
-                    DEVICE(vdev)->parent_bus && DEVICE(vdev)->parent_bus->parent &&
-                            DEVICE(vdev)->parent_bus->parent->id
-                        ? " of "
-                        : "",
-                    DEVICE(vdev)->parent_bus && DEVICE(vdev)->parent_bus->parent &&
-                            DEVICE(vdev)->parent_bus->parent->id
-                        ? DEVICE(vdev)->parent_bus->parent->id
-                        : "",
-                    vq->index, why);
+        const char *id = virtio_front(vdev)->id;
+
+        warn_report("%s%s%s: queue %u: %s; the driver must reset the device", vdev->name,
+                    id ? " of " : "", id ? id : "", vq->index, why);
     }
     vq->ring.broken = why;
     if (!vq->error_posted) {

@@ -150,6 +150,19 @@ typedef struct VirtioDeviceClass {
 } VirtioDeviceClass;
 #define VIRTIO_DEVICE_GET_CLASS(obj) ((VirtioDeviceClass *)object_get_class(obj))
 
+/* Of a transport that is there before its device: how it takes and gives up one.  Main loop.  All
+ * may be NULL. */
+typedef struct VirtioBusClass {
+    BusClass parent_class;
+    /* Before the device's realize(): sets vdev's as, ops and transport. */
+    void (*attach)(BusState *bus, VirtIODevice *vdev);
+    /* The device is complete.  False with errp undoes its realize(). */
+    bool (*plugged)(BusState *bus, VirtIODevice *vdev, GError **errp);
+    /* Before unrealize(); also after plugged() failed. */
+    void (*unplugged)(BusState *bus, VirtIODevice *vdev);
+} VirtioBusClass;
+#define VIRTIO_BUS_GET_CLASS(obj) ((VirtioBusClass *)object_get_class(obj))
+
 /* --- for devices ----------------------------------------------------------------------------- */
 
 /* From realize(): one more queue.  elem_size: of the device's request, at least a VirtElem.
@@ -225,6 +238,11 @@ void virtio_set_features(VirtIODevice *vdev, uint64_t features);
 void virtio_queue_enable(VirtQueue *vq);
 /* Home: ends one queue (VIRTIO_F_RING_RESET). */
 void virtio_queue_reset(VirtQueue *vq);
+/* Home: the ring of a legacy driver lies at addr, its used part aligned to align, and may be used;
+ * size is what the queue has. */
+void virtio_queue_enable_legacy(VirtQueue *vq, uint64_t addr, uint64_t align);
+/* Home: ends one queue and returns when that is done. */
+void virtio_queue_reset_wait(VirtQueue *vq);
 /* Any thread, without waiting: size bytes of the configuration space.  False: it is changing, ask
  * the home. */
 bool virtio_config_read(VirtIODevice *vdev, unsigned offset, unsigned size, uint64_t *val);
@@ -248,6 +266,8 @@ void virtio_reset_wait(VirtIODevice *vdev);
 void virtio_fence(VirtIODevice *vdev);
 /* Main loop: bus mastering came back: looks at all rings. */
 void virtio_kick_all(VirtIODevice *vdev);
+/* The device that the user made: the transport's where that brought vdev along, else vdev. */
+DeviceState *virtio_front(VirtIODevice *vdev);
 /* Main loop: the ioregionfd object for a queue's notifications (NULL: none was given). */
 IoRegionFd *virtio_queue_ioregionfd(VirtQueue *vq);
 

@@ -80,12 +80,104 @@ QVirtio *qvirtio_new(QPCIBus *bus, uint8_t bus_num, uint8_t devfn, bool legacy)
     return v;
 }
 
+QVirtio *qvirtio_new_mmio(QTestState *s, uint64_t base)
+{
+    QVirtio *v = g_new0(QVirtio, 1);
+    uint32_t version;
+
+    v->s = s;
+    v->mmio = base;
+    g_assert_cmphex(qvirtio_mmio(v, 0), ==, 0x74726976);
+    version = qvirtio_mmio(v, 4);
+    g_assert_true(version == 1 || version == 2);
+    v->legacy = version == 1;
+    return v;
+}
+
 void qvirtio_free(QVirtio *v)
 {
+    if (v->mmio) {
+        g_free(v);
+        return;
+    }
     g_free(v->bar);
     g_free(v->io);
     qpci_device_free(v->pci);
     g_free(v);
+}
+
+/* --- registers of the MMIO transport (4.2.2) ------------------------------------------------- */
+
+uint32_t qvirtio_mmio(QVirtio *v, uint64_t reg)
+{
+    return qtest_readl(v->s, v->mmio + reg);
+}
+
+void qvirtio_mmio_write(QVirtio *v, uint64_t reg, uint32_t val)
+{
+    qtest_writel(v->s, v->mmio + reg, val);
+}
+
+static uint64_t mmio_config(QVirtio *v, uint64_t offset, unsigned size)
+{
+    uint64_t at = v->mmio + 0x100 + offset;
+
+    switch (size) {
+    case 1:
+        return qtest_readb(v->s, at);
+    case 2:
+        return qtest_readw(v->s, at);
+    case 4:
+        return qtest_readl(v->s, at);
+    default:
+        return qtest_readl(v->s, at) | (uint64_t)qtest_readl(v->s, at + 4) << 32;
+    }
+}
+
+static void mmio_config_write(QVirtio *v, uint64_t offset, unsigned size, uint64_t val)
+{
+    uint64_t at = v->mmio + 0x100 + offset;
+
+    switch (size) {
+    case 1:
+        qtest_writeb(v->s, at, (uint8_t)val);
+        break;
+    case 2:
+        qtest_writew(v->s, at, (uint16_t)val);
+        break;
+    default:
+        qtest_writel(v->s, at, (uint32_t)val);
+    }
+}
+
+static uint64_t mmio_features(QVirtio *v)
+{
+    uint64_t f;
+
+    qvirtio_mmio_write(v, 0x14, 1);
+    f = (uint64_t)qvirtio_mmio(v, 0x10) << 32;
+    qvirtio_mmio_write(v, 0x14, 0);
+    return f | qvirtio_mmio(v, 0x10);
+}
+
+static void mmio_queue_enable(QVirtio *v, const QVirtQueue *q)
+{
+    qvirtio_mmio_write(v, 0x38, q->num);
+    if (v->legacy) {
+        qvirtio_mmio_write(v, 0x3c, 4096);
+        qvirtio_mmio_write(v, 0x40, (uint32_t)(q->desc >> 12));
+        g_assert_cmphex(qvirtio_mmio(v, 0x40), ==, q->desc >> 12);
+        return;
+    }
+    g_assert_cmpuint(qvirtio_mmio(v, 0x44), ==, 0);
+    qvirtio_mmio_write(v, 0x80, (uint32_t)q->desc);
+    qvirtio_mmio_write(v, 0x84, q->desc >> 32);
+    qvirtio_mmio_write(v, 0x90, (uint32_t)q->driver);
+    qvirtio_mmio_write(v, 0x94, q->driver >> 32);
+    qvirtio_mmio_write(v, 0xa0, (uint32_t)q->device);
+    qvirtio_mmio_write(v, 0xa4, q->device >> 32);
+    qvirtio_mmio_write(v, 0x44, 1);
+    g_assert_cmpuint(qvirtio_mmio(v, 0x44), ==, 1);
 }
 
 /* --- registers ------------------------------------------------------------------------------- */
@@ -102,12 +194,17 @@ void qvirtio_common_write(QVirtio *v, uint64_t offset, unsigned size, uint64_t v
 
 uint8_t qvirtio_status(QVirtio *v)
 {
+    if (v->mmio) {
+        return (uint8_t)qvirtio_mmio(v, 0x70);
+    }
     return v->legacy ? (uint8_t)qpci_io_read(v->io, 18, 1) : (uint8_t)qvirtio_common(v, 0x14, 1);
 }
 
 void qvirtio_set_status(QVirtio *v, uint8_t status)
 {
-    if (v->legacy) {
+    if (v->mmio) {
+        qvirtio_mmio_write(v, 0x70, status);
+    } else if (v->legacy) {
         qpci_io_write(v->io, 18, 1, status);
     } else {
         qvirtio_common_write(v, 0x14, 1, status);
@@ -132,6 +229,9 @@ uint64_t qvirtio_host_features(QVirtio *v)
 {
     uint64_t f;
 
+    if (v->mmio) {
+        return mmio_features(v);
+    }
     if (v->legacy) {
         return qpci_io_read(v->io, 0, 4);
     }
@@ -148,6 +248,9 @@ static uint64_t legacy_config(QVirtio *v)
 
 uint64_t qvirtio_config(QVirtio *v, uint64_t offset, unsigned size)
 {
+    if (v->mmio) {
+        return mmio_config(v, offset, size);
+    }
     if (v->legacy && size == 8) {
         return qvirtio_config(v, offset, 4) | qvirtio_config(v, offset + 4, 4) << 32;
     }
@@ -157,7 +260,9 @@ uint64_t qvirtio_config(QVirtio *v, uint64_t offset, unsigned size)
 
 void qvirtio_config_write(QVirtio *v, uint64_t offset, unsigned size, uint64_t val)
 {
-    if (v->legacy) {
+    if (v->mmio) {
+        mmio_config_write(v, offset, size, val);
+    } else if (v->legacy) {
         qpci_io_write(v->io, legacy_config(v) + offset, size, val);
     } else {
         qpci_io_write(v->bar, v->device + offset, size, val);
@@ -166,6 +271,12 @@ void qvirtio_config_write(QVirtio *v, uint64_t offset, unsigned size, uint64_t v
 
 uint8_t qvirtio_isr(QVirtio *v)
 {
+    if (v->mmio) {
+        uint32_t status = qvirtio_mmio(v, 0x60);
+
+        qvirtio_mmio_write(v, 0x64, status);
+        return (uint8_t)status;
+    }
     return (uint8_t)(v->legacy ? qpci_io_read(v->io, 19, 1) : qpci_io_read(v->bar, v->isr, 1));
 }
 
@@ -207,13 +318,26 @@ void qvirtio_negotiate(QVirtio *v, uint64_t features)
     qvirtio_set_status(v, 3);
     if (v->legacy) {
         v->features = features & UINT32_MAX;
-        qpci_io_write(v->io, 4, 4, v->features);
+        if (v->mmio) {
+            qvirtio_mmio_write(v, 0x24, 0);
+            qvirtio_mmio_write(v, 0x20, (uint32_t)v->features);
+            qvirtio_mmio_write(v, 0x28, 4096);
+        } else {
+            qpci_io_write(v->io, 4, 4, v->features);
+        }
         return;
     }
     v->features = features | QVIRTIO_F_VERSION_1;
     for (unsigned i = 0; i < 2; i++) {
-        qvirtio_common_write(v, 8, 4, i);
-        qvirtio_common_write(v, 12, 4, (uint32_t)(v->features >> (32 * i)));
+        uint32_t half = (uint32_t)(v->features >> (32 * i));
+
+        if (v->mmio) {
+            qvirtio_mmio_write(v, 0x24, i);
+            qvirtio_mmio_write(v, 0x20, half);
+        } else {
+            qvirtio_common_write(v, 8, 4, i);
+            qvirtio_common_write(v, 12, 4, half);
+        }
     }
     qvirtio_set_status(v, 0xb);
     g_assert_cmphex(qvirtio_status(v), ==, 0xb);
@@ -221,7 +345,9 @@ void qvirtio_negotiate(QVirtio *v, uint64_t features)
 
 static void select_queue(QVirtio *v, unsigned index)
 {
-    if (v->legacy) {
+    if (v->mmio) {
+        qvirtio_mmio_write(v, 0x30, index);
+    } else if (v->legacy) {
         qpci_io_write(v->io, 14, 2, index);
     } else {
         qvirtio_common_write(v, 0x16, 2, index);
@@ -245,9 +371,12 @@ void qvirtio_queue_init(QVirtio *v, unsigned index, unsigned size)
 
     g_assert_cmpuint(index, <, QVIRTIO_QUEUES);
     select_queue(v, index);
-    max = (unsigned)(v->legacy ? qpci_io_read(v->io, 12, 2) : qvirtio_common(v, 0x18, 2));
+    max = (unsigned)(v->mmio     ? qvirtio_mmio(v, 0x34)
+                     : v->legacy ? qpci_io_read(v->io, 12, 2)
+                                 : qvirtio_common(v, 0x18, 2));
     g_assert_cmpuint(max, >, 0);
-    *q = (QVirtQueue){.v = v, .index = index, .num = size && !v->legacy ? size : max};
+    /* The legacy interface over PCI has no choice. */
+    *q = (QVirtQueue){.v = v, .index = index, .num = size && (!v->legacy || v->mmio) ? size : max};
     q->free_descs = q->num;
     q->avail_wrap = q->used_wrap = true;
     if (v->legacy) {
@@ -260,6 +389,8 @@ void qvirtio_queue_init(QVirtio *v, unsigned index, unsigned size)
         q->desc = qtest_alloc(v->s, 16 * q->num, 16);
         q->driver = qtest_alloc(v->s, packed(v) ? 4 : 6 + 2 * q->num, 4);
         q->device = qtest_alloc(v->s, packed(v) ? 4 : 6 + 8 * q->num, 4);
+    }
+    if (!v->legacy && !v->mmio) {
         q->notify = v->notify + qvirtio_common(v, 0x1e, 2) * v->multiplier;
     }
     q->tables = qtest_alloc(v->s, 4096 * (uint64_t)MIN(q->num, 64), 4096);
@@ -270,6 +401,10 @@ void qvirtio_queue_enable(QVirtio *v, unsigned index)
     QVirtQueue *q = &v->q[index];
 
     select_queue(v, index);
+    if (v->mmio) {
+        mmio_queue_enable(v, q);
+        return;
+    }
     if (v->legacy) {
         qpci_io_write(v->io, 8, 4, q->desc >> 12);
         return;
@@ -427,12 +562,15 @@ uint16_t qvirtio_add(QVirtQueue *q, const QVirtioBuf *bufs, unsigned n, bool ind
 void qvirtio_kick(QVirtQueue *q)
 {
     QVirtio *v = q->v;
+    uint32_t next = packed(v) ? q->avail | (q->avail_wrap ? 0x8000u : 0) : q->avail;
 
-    if (v->legacy) {
+    if (v->mmio) {
+        bool data = v->features & QVIRTIO_F_NOTIFICATION_DATA;
+
+        qvirtio_mmio_write(v, 0x50, q->index | (data ? next << 16 : 0));
+    } else if (v->legacy) {
         qpci_io_write(v->io, 16, 2, q->index);
     } else if (v->features & QVIRTIO_F_NOTIFICATION_DATA) {
-        uint32_t next = packed(v) ? q->avail | (q->avail_wrap ? 0x8000u : 0) : q->avail;
-
         qpci_io_write(v->bar, q->notify, 4, q->index | next << 16);
     } else {
         qpci_io_write(v->bar, q->notify, 2, q->index);

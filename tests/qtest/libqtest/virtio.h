@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A guest's virtio driver for the tests, written from the specification: the PCI transport with
- * both interfaces, split and packed rings, in guest RAM through qtest.  What goes wrong ends the
+ * both interfaces, the MMIO transport in both versions, split and packed rings, in guest RAM through qtest.  What goes wrong ends the
  * test.
  */
 #ifndef LIBQTEST_VIRTIO_H
@@ -50,12 +50,17 @@ struct QVirtio {
     uint32_t multiplier;
     uint8_t cfg_cap;
     bool legacy, msix;
+    uint64_t mmio; /* where the MMIO transport is; 0: it is PCI */
     uint64_t features;
     QVirtQueue q[QVIRTIO_QUEUES];
 };
 
 /* The function at devfn of bus: BARs placed, enabled; legacy: only that interface is used. */
 QVirtio *qvirtio_new(QPCIBus *bus, uint8_t bus_num, uint8_t devfn, bool legacy);
+/* The MMIO transport at base; its version says which interface it has. */
+QVirtio *qvirtio_new_mmio(QTestState *s, uint64_t base);
+uint32_t qvirtio_mmio(QVirtio *v, uint64_t reg);
+void qvirtio_mmio_write(QVirtio *v, uint64_t reg, uint32_t val);
 /* Looks at the function again, after a reset of the machine. */
 void qvirtio_probe(QVirtio *v);
 void qvirtio_free(QVirtio *v);
