@@ -8,15 +8,17 @@
 #include "kvm-int.h"
 #include "qemu/log.h"
 
-#define RESERVED_IOAPIC_ROUTES 24
-
 bool kvm_pic_asserted;
 
 static int (*pic_ack)(void *opaque);
 static void *pic_opaque;
-static void (*ioapic_eoi)(void *opaque, uint8_t vector, bool broadcast);
-static bool (*ioapic_eoi_register_used)(void *opaque);
-static void *ioapic_opaque;
+
+static struct {
+    void (*eoi)(void *opaque, uint8_t vector, bool broadcast);
+    bool (*register_used)(void *opaque);
+    void *opaque;
+} ioapics[KVM_IOAPICS];
+static unsigned n_ioapics;
 
 void kvm_set_pic_ack(int (*ack)(void *opaque), void *opaque)
 {
@@ -24,12 +26,13 @@ void kvm_set_pic_ack(int (*ack)(void *opaque), void *opaque)
     pic_ack = ack;
 }
 
-void kvm_set_ioapic_eoi(void (*eoi)(void *opaque, uint8_t vector, bool broadcast),
+void kvm_add_ioapic_eoi(void (*eoi)(void *opaque, uint8_t vector, bool broadcast),
                         bool (*eoi_register_used)(void *opaque), void *opaque)
 {
-    ioapic_opaque = opaque;
-    ioapic_eoi = eoi;
-    ioapic_eoi_register_used = eoi_register_used;
+    g_assert(n_ioapics < KVM_IOAPICS);
+    ioapics[n_ioapics].opaque = opaque;
+    ioapics[n_ioapics].eoi = eoi;
+    ioapics[n_ioapics++].register_used = eoi_register_used;
 }
 
 int kvm_pic_ack(void)
@@ -39,19 +42,19 @@ int kvm_pic_ack(void)
 
 void kvm_ioapic_eoi(KVMVcpu *v, uint8_t vector)
 {
-    if (!ioapic_eoi) {
-        return;
-    }
     /* KVM tells of each end, also where software suppresses its broadcast; such software uses the
      * chip's register, so that all others are not asked for their local APIC's state. */
-    ioapic_eoi(ioapic_opaque, vector,
-               !ioapic_eoi_register_used(ioapic_opaque) || !kvm_lapic_suppresses_eoi(v));
+    for (unsigned n = 0; n < n_ioapics; n++) {
+        ioapics[n].eoi(ioapics[n].opaque, vector,
+                       !ioapics[n].register_used(ioapics[n].opaque) ||
+                           !kvm_lapic_suppresses_eoi(v));
+    }
 }
 
 void kvm_ioapic_ended(uint8_t vector, bool broadcast)
 {
-    if (ioapic_eoi) {
-        ioapic_eoi(ioapic_opaque, vector, broadcast);
+    for (unsigned n = 0; n < n_ioapics; n++) {
+        ioapics[n].eoi(ioapics[n].opaque, vector, broadcast);
     }
 }
 
@@ -91,7 +94,7 @@ static bool create_split(GError **errp)
 {
     struct kvm_enable_cap cap = {
         .cap = KVM_CAP_SPLIT_IRQCHIP,
-        .args[0] = RESERVED_IOAPIC_ROUTES,
+        .args[0] = KVM_IOAPIC_PINS,
     };
     int r;
 

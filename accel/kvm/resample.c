@@ -10,7 +10,7 @@
 
 #include "kvm-int.h"
 
-#define IOAPIC_PINS 24
+#define IOAPIC_PINS KVM_IOAPIC_PINS
 #define MAX_RESAMPLERS 64
 
 typedef struct Resampler {

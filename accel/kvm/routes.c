@@ -53,12 +53,14 @@ void kvm_routes_init(KVMIrqchipMode mode)
 {
     qemu_mutex_init(&lock);
     QEMU_LOCK_GUARD(&lock);
-    /* The lowest numbers are the IOAPIC's pins in both modes. */
-    reserve(IOAPIC_PINS);
-    for (unsigned gsi = 0; gsi < IOAPIC_PINS; gsi++) {
+    /* The lowest numbers are the IOAPICs' pins in both modes. */
+    unsigned pins = mode == KVM_IRQCHIP_ON ? IOAPIC_PINS : KVM_IOAPIC_PINS;
+
+    reserve(pins);
+    for (unsigned gsi = 0; gsi < pins; gsi++) {
         routes[gsi].kind = mode == KVM_IRQCHIP_ON ? ROUTE_CHIPS : ROUTE_RESERVED;
     }
-    first_free = IOAPIC_PINS;
+    first_free = pins;
     if (mode == KVM_IRQCHIP_ON) {
         set_dirty(); /* KVM's own table connects GSI 0 to IOAPIC pin 0; on a PC it is pin 2 */
     }
@@ -219,7 +221,7 @@ void kvm_irq_route_release(int virq)
 
 void kvm_irq_route_set_ioapic_pin(int pin, bool masked, MSIMessage msg)
 {
-    g_assert(pin >= 0 && pin < IOAPIC_PINS);
+    g_assert(pin >= 0 && pin < KVM_IOAPIC_PINS);
     if (!kvm_irqchip_is_split()) {
         return;
     }

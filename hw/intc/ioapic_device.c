@@ -2,7 +2,7 @@
 /*
  * "ioapic": the emulator's chip in its page, between the board's lines and the local APICs.
  *
- * Input n is global interrupt n.  Interrupt 0 (the PIT) is wired to pin 2, as the MADT's override
+ * Input n is global interrupt gsi_base + n.  Interrupt 0 (the PIT) is wired to pin 2, as the MADT's override
  * says.
  */
 #include "hw/intc/ioapic.h"
@@ -29,7 +29,7 @@ static void route(void *opaque, int pin, bool present, MSIMessage msg)
 {
     if (kvm_irqchip_is_split()) {
         kvm_irq_routes_begin();
-        kvm_irq_route_set_ioapic_pin(pin, !present, msg);
+        kvm_irq_route_set_ioapic_pin(IOAPIC_COMMON(opaque)->gsi_base + pin, !present, msg);
         kvm_irq_routes_commit();
     }
 }
@@ -49,7 +49,7 @@ static void resume(void *opaque)
 static void ended(void *opaque, int pin)
 {
     if (kvm_irqchip_is_split()) {
-        kvm_irqfd_resample(pin);
+        kvm_irqfd_resample(IOAPIC_COMMON(opaque)->gsi_base + pin);
     }
 }
 
@@ -68,7 +68,9 @@ static bool eoi_register_used(void *opaque)
 
 static void set_input(void *opaque, int n, int level)
 {
-    ioapic_core_set_pin(&IOAPIC_COMMON(opaque)->core, n == 0 ? TIMER_PIN : n, level);
+    bool timer = n == 0 && !IOAPIC_COMMON(opaque)->gsi_base;
+
+    ioapic_core_set_pin(&IOAPIC_COMMON(opaque)->core, timer ? TIMER_PIN : n, level);
 }
 
 static uint64_t mmio_read(void *opaque, hwaddr offset, unsigned size)
@@ -96,7 +98,7 @@ static bool ioapic_realize(DeviceState *dev, GError **errp)
     s->resume = aio_timer_new(aio_get_main(), QEMU_CLOCK_VIRTUAL, resume, s);
     memory_region_init_io(&s->mmio, OBJECT(s), &mmio_ops, &s->common.core, "ioapic", 0x1000);
     sysbus_init_mmio(SYS_BUS_DEVICE(s), &s->mmio);
-    kvm_set_ioapic_eoi(end_of_interrupt, eoi_register_used, &s->common.core);
+    kvm_add_ioapic_eoi(end_of_interrupt, eoi_register_used, &s->common.core);
     return true;
 }
 

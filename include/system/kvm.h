@@ -52,9 +52,11 @@ int kvm_irqfd_del(int fd, int virq);
 void kvm_irqfd_resample(int pin);
 
 /* Split mode: how KVM asks the VMM's chips.  ack: the 8259 pair gives its vector and moves on (BSP thread).  eoi: a local APIC ended a
- * level-triggered vector (vCPU threads).  Set once, when the chips are made. */
+ * level-triggered vector (vCPU threads).  When the chips are made, at most KVM_IOAPICS of them. */
+#define KVM_IOAPICS 2
+#define KVM_IOAPIC_PINS (24 * KVM_IOAPICS)    /* split mode: the lowest GSIs are theirs */
 void kvm_set_pic_ack(int (*ack)(void *opaque), void *opaque);
-void kvm_set_ioapic_eoi(void (*eoi)(void *opaque, uint8_t vector, bool broadcast), bool (*eoi_register_used)(void *opaque), void *opaque);
+void kvm_add_ioapic_eoi(void (*eoi)(void *opaque, uint8_t vector, bool broadcast), bool (*eoi_register_used)(void *opaque), void *opaque);
 
 /* The CPUID that this host's KVM can give a guest, in its final form (with what KVM leaves to the VMM to add).  Owned by KVM's state; NULL
  * (errp set) when KVM refuses, NULL without an error when KVM is not in use.  Main loop. */

@@ -382,7 +382,7 @@ static void test_routes(void)
     kvm_irq_routes_begin();
     for (unsigned i = 0; i < G_N_ELEMENTS(v); i++) {
         v[i] = kvm_irq_route_add_msi(msg);
-        g_assert_cmpint(v[i], ==, 24 + (int)i);
+        g_assert_cmpint(v[i], ==, KVM_IOAPIC_PINS + (int)i);
     }
     kvm_irq_routes_commit();
     int fd = eventfd(0, 0);
@@ -404,7 +404,7 @@ static void test_resample(void)
     uint64_t n;
 
     g_assert_true(kvm_irqchip_is_split());
-    g_assert_cmpint(kvm_irqfd_add(fd, resample, 24), ==, -EINVAL); /* no pin */
+    g_assert_cmpint(kvm_irqfd_add(fd, resample, KVM_IOAPIC_PINS), ==, -EINVAL); /* no pin */
     g_assert_cmpint(kvm_irqfd_add(fd, resample, 16), ==, 0);
     kvm_irqfd_resample(17);
     g_assert_cmpint(read(resample, &n, sizeof(n)), ==, -1);

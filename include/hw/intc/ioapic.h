@@ -82,6 +82,7 @@ bool ioapic_core_awaiting(IOAPICCore *s, int pin);
 
 typedef struct IOAPICCommon {
     SysBusDevice parent_obj;
+    unsigned gsi_base; /* global interrupt of pin 0; set before realize */
     IOAPICCore core; /* the emulator's chip; unused by KVM's */
 } IOAPICCommon;
 #define IOAPIC_COMMON(obj) ((IOAPICCommon *)(obj))
