@@ -66,11 +66,15 @@ void add_boot_device_path(int32_t bootindex, DeviceState *dev, const char *suffi
     }
     path = g_string_new(NULL);
     /* A drive's path is its controller's, with the suffix. */
-    while (dev && !object_is_a(OBJECT(dev), TYPE_PCI_DEVICE)) {
+    while (dev && !object_is_a(OBJECT(dev), TYPE_PCI_DEVICE) &&
+           !object_is_a(OBJECT(dev), TYPE_SYS_BUS_DEVICE)) {
         dev = dev->parent_bus ? dev->parent_bus->parent : NULL;
     }
     if (dev && object_is_a(OBJECT(dev), TYPE_PCI_DEVICE)) {
         add_pci_path(path, PCI_DEVICE(dev));
+    } else if (dev && SYS_BUS_DEVICE(dev)->num_mmio) {
+        g_string_append_printf(path, "/%s@%016" PRIx64, object_get_typename(OBJECT(dev)),
+                               (uint64_t)SYS_BUS_DEVICE(dev)->mmio[0]->addr);
     }
     g_string_append(path, suffix ? suffix : "");
     d.path = g_string_free(path, FALSE);

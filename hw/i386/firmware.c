@@ -107,6 +107,7 @@ static bool take_pflash_drives(PCMachineState *pc, GError **errp)
 bool pc_firmware_init(PCMachineState *pc, GError **errp)
 {
     MachineState *ms = MACHINE(pc);
+    const char *name = ms->firmware;
     uint64_t top = PC_4G;
     g_autoptr(GError) err = NULL;
 
@@ -126,7 +127,10 @@ bool pc_firmware_init(PCMachineState *pc, GError **errp)
     if (!ms->firmware && ms->kernel_filename) {
         return true; /* started directly */
     }
-    pc->firmware_path = datadir_find("-bios", ms->firmware ? ms->firmware : DEFAULT_FIRMWARE, &err);
+    if (!name) {
+        name = pc->board->firmware ? pc->board->firmware : DEFAULT_FIRMWARE;
+    }
+    pc->firmware_path = datadir_find("-bios", name, &err);
     if (pc->firmware_path) {
         return load_firmware(pc, pc->firmware_path, errp);
     }
@@ -180,6 +184,9 @@ static void set_order(PCMachineState *pc, const char *order)
 
     for (unsigned i = 0; i < 3 && order[i]; i++) {
         n[i] = boot_letter(order[i]);
+    }
+    if (!pc->rtc) {
+        return;
     }
     rtc_set_cmos(pc->rtc, 0x3d, n[1] << 4 | n[0]);
     /* Bit 0: no check of a floppy's signature. */

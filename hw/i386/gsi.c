@@ -69,13 +69,13 @@ static PITTick tick_state(void *opaque)
 {
     GSIState *s = opaque;
     IOAPICCore *ioapic = &IOAPIC_COMMON(s->ioapic)->core;
-    PicPair *pic = &PIC_COMMON(s->pic)->pair;
+    PicPair *pic = s->pic ? &PIC_COMMON(s->pic)->pair : NULL;
     bool by_pin = ioapic_core_unmasked(ioapic, TIMER_PIN), by_pic;
 
     if (by_pin && ioapic_core_awaiting(ioapic, TIMER_PIN)) {
         return PIT_TICK_PENDING;
     }
-    by_pic = pic_pair_unmasked(pic, TIMER_INPUT);
+    by_pic = pic && pic_pair_unmasked(pic, TIMER_INPUT);
     if (!by_pin && by_pic && pic_pair_requesting(pic, TIMER_INPUT)) {
         return PIT_TICK_PENDING;
     }
@@ -98,12 +98,14 @@ static void pin_ended(void *opaque)
 
 void gsi_connect_pit(GSIState *s, DeviceState *pit)
 {
-    PicPair *pic = &PIC_COMMON(s->pic)->pair;
+    PicPair *pic = s->pic ? &PIC_COMMON(s->pic)->pair : NULL;
     IOAPICCore *ioapic = &IOAPIC_COMMON(s->ioapic)->core;
 
     pit_set_board(pit, &board_ops, s);
-    pic->acked_opaque = s;
-    pic->acked = pic_acked;
+    if (pic) {
+        pic->acked_opaque = s;
+        pic->acked = pic_acked;
+    }
     ioapic->taken_opaque = s;
     ioapic->taken = pin_ended;
     ioapic->tracked = BIT(TIMER_PIN);

@@ -47,7 +47,9 @@ void pc_irq_firmware_setup(PCMachineState *pc)
     PICCommonClass *pcc;
     Pic chip[2];
 
-    pci_for_each_device(pc->host->bus, note_line, &w);
+    if (pc->host && pc->board->pci_irq) {
+        pci_for_each_device(pc->host->bus, note_line, &w);
+    }
     if (!pc->gsi.pic_state) {
         return;
     }

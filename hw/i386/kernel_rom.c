@@ -132,6 +132,9 @@ bool pc_export_kernel(PCMachineState *pc, GError **errp)
     fw_cfg_add_i32(pc->fw_cfg, FW_CFG_CMDLINE_SIZE, strlen(cmdline) + 1);
     fw_cfg_add_string(pc->fw_cfg, FW_CFG_CMDLINE_DATA, cmdline);
 
+    if (pc->board->no_option_roms) {
+        return true; /* the firmware itself starts it */
+    }
     rom = datadir_find("-kernel with -bios: option ROM", LINUXBOOT_ROM, errp);
     return rom && pc_add_option_rom(pc, rom, 0, errp);
 }

@@ -143,15 +143,18 @@ GByteArray *mptable_build(const PCMachineState *pc, uint32_t addr, PCIrqOfPin *i
     put(t, 0, 4); /* no extended table */
 
     entries += put_processors(t, pc);
-    put_bus(t, BUS_PCI, "PCI");
+    if (irq_of_pin) {
+        put_bus(t, BUS_PCI, "PCI");
+        entries++;
+    }
     put_bus(t, BUS_ISA, "ISA");
     put(t, ENTRY_IOAPIC, 1);
     put(t, ioapic, 1);
     put(t, 0x20, 1);
     put(t, 1, 1);
     put(t, IOAPIC_DEFAULT_ADDRESS, 4);
-    entries += 3;
-    entries += put_isa(t, ioapic) + put_pci(t, ioapic, irq_of_pin);
+    entries += 2;
+    entries += put_isa(t, ioapic) + (irq_of_pin ? put_pci(t, ioapic, irq_of_pin) : 0);
     put_interrupt(t, ENTRY_LOCAL_INTERRUPT, INT_EXTINT, FLAGS_BUS, BUS_ISA, 0, ALL_APICS, 0);
     put_interrupt(t, ENTRY_LOCAL_INTERRUPT, INT_NMI, FLAGS_BUS, BUS_ISA, 0, ALL_APICS, 1);
     entries += 2;

@@ -51,6 +51,12 @@ bool pc_interrupts_init(PCMachineState *pc, Object *owner, GError **errp)
 {
     bool in_kernel = kvm_irqchip_in_kernel();
     DeviceState *pic = NULL, *pit;
+
+    if (in_kernel && (pc->pit == ON_OFF_AUTO_OFF || pc->pic == ON_OFF_AUTO_OFF)) {
+        error_setg(errp, "-machine %s=off: KVM has the chips; use kernel-irqchip=split",
+                   pc->pit == ON_OFF_AUTO_OFF ? "pit" : "pic");
+        return false;
+    }
     DeviceState *ioapic =
         board_device(in_kernel ? TYPE_KVM_IOAPIC : TYPE_IOAPIC, owner, "ioapic", errp);
 
@@ -60,12 +66,17 @@ bool pc_interrupts_init(PCMachineState *pc, Object *owner, GError **errp)
     if (!in_kernel) {
         sysbus_mmio_map(SYS_BUS_DEVICE(ioapic), 0, IOAPIC_DEFAULT_ADDRESS);
     }
-    pic = board_device(in_kernel ? TYPE_KVM_I8259 : TYPE_I8259, NULL, NULL, errp);
-    if (!pic) {
-        return false;
+    if (pc->pic != ON_OFF_AUTO_OFF) {
+        pic = board_device(in_kernel ? TYPE_KVM_I8259 : TYPE_I8259, NULL, NULL, errp);
+        if (!pic) {
+            return false;
+        }
     }
     gsi_init(&pc->gsi, ioapic, in_kernel ? NULL : pic);
     pc->gsi.pic_state = pic;
+    if (pc->pit == ON_OFF_AUTO_OFF) {
+        return !pc->hpet || add_hpet(pc, errp);
+    }
     pit = board_device(in_kernel ? TYPE_KVM_PIT : TYPE_PIT, NULL, NULL, errp);
     if (!pit) {
         return false;
@@ -104,8 +115,10 @@ static bool add_parallels(BusState *isa, GError **errp)
     return true;
 }
 
-static bool add_serials(BusState *isa, GError **errp)
+bool pc_serials_init(PCMachineState *pc, GError **errp)
 {
+    BusState *isa = BUS(pc->isa);
+
     for (int n = 0; n < 4; n++) {
         DeviceState *dev;
 
@@ -146,7 +159,7 @@ static void fill_cmos(PCMachineState *pc)
     rtc_set_cmos(rtc, 0x5f, MACHINE(pc)->smp.cpus - 1);
 }
 
-static bool board_fw_cfg(PCMachineState *pc, GError **errp)
+bool pc_fw_cfg_init(PCMachineState *pc, GError **errp)
 {
     MachineState *ms = MACHINE(pc);
     unsigned n;
@@ -166,27 +179,35 @@ static bool board_fw_cfg(PCMachineState *pc, GError **errp)
     return fw_cfg_add_file(pc->fw_cfg, "etc/e820", e820, n * sizeof(*e820), false, errp);
 }
 
+bool pc_rtc_init(PCMachineState *pc, const char *name, GError **errp)
+{
+    DeviceState *rtc = qdev_new(TYPE_MC146818_RTC);
+    bool ok = (!name || object_property_add_child(OBJECT(pc), name, OBJECT(rtc), errp)) &&
+              qdev_realize(rtc, BUS(pc->isa), errp);
+
+    object_unref(rtc); /* the tree holds it */
+    if (ok) {
+        pc->rtc = ISA_DEVICE(rtc);
+        fill_cmos(pc);
+    }
+    return ok;
+}
+
 bool pc_isa_init(PCMachineState *pc, GError **errp)
 {
     BusState *isa = BUS(pc->isa);
-    DeviceState *rtc = qdev_new(TYPE_MC146818_RTC), *port92 = qdev_new("port92");
-    bool ok;
 
-    ok = object_property_add_child(OBJECT(pc), "rtc", OBJECT(rtc), errp) &&
-         qdev_realize(rtc, isa, errp);
-    pc->rtc = ISA_DEVICE(rtc);
-    object_unref(rtc);
-    ok = qdev_realize_and_unref(port92, isa, ok ? errp : NULL) && ok;
-    if (ok && pc->i8042) {
-        pc->kbd = qdev_new(TYPE_I8042);
-        ok = qdev_realize_and_unref(pc->kbd, isa, errp);
-    }
-    if (!ok || !isa_dma_init(pc->isa, errp) || !add_serials(isa, errp) ||
-        !add_parallels(isa, errp) || !board_fw_cfg(pc, errp)) {
+    if (!pc_rtc_init(pc, "rtc", errp) || !qdev_realize_and_unref(qdev_new("port92"), isa, errp)) {
         return false;
     }
-    fill_cmos(pc);
-    return true;
+    if (pc->i8042) {
+        pc->kbd = qdev_new(TYPE_I8042);
+        if (!qdev_realize_and_unref(pc->kbd, isa, errp)) {
+            return false;
+        }
+    }
+    return isa_dma_init(pc->isa, errp) && pc_serials_init(pc, errp) && add_parallels(isa, errp) &&
+           pc_fw_cfg_init(pc, errp);
 }
 
 /* --- graphics card
@@ -236,6 +257,9 @@ static bool export_sleep_states(PCMachineState *pc, GError **errp)
 {
     uint8_t states[6] = {0x80, 0, 0, SLP_TYP_S3, SLP_TYP_S4, 0x80};
 
+    if (!pc->pm) {
+        return true;
+    }
     states[3] |= pc->pm->disable_s3 ? 0 : 0x80;
     states[4] |= pc->pm->disable_s4 ? 0 : 0x80;
     return fw_cfg_add_file(pc->fw_cfg, "etc/system-states", states, sizeof(states), false, errp);
@@ -285,7 +309,8 @@ static bool plan_direct_start(PCMachineState *pc, AcpiTables *tables, GError **e
                 tables->blob->len);
             return false;
         }
-        pc->waking_vector = BOOT_ACPI_TABLES + tables->facs + ACPI_FACS_WAKING_VECTOR;
+        pc->waking_vector =
+            pc->pm ? BOOT_ACPI_TABLES + tables->facs + ACPI_FACS_WAKING_VECTOR : 0;
         acpi_tables_relocate(tables, BOOT_ACPI_TABLES);
         acpi_rsdp(tables, BOOT_ACPI_TABLES, rsdp);
         boot_add_data(pc->boot, BOOT_ACPI_TABLES, tables->blob->data, tables->blob->len);
@@ -350,7 +375,9 @@ static void direct_start(void *opaque)
 
 static bool machine_complete(PCMachineState *pc, GError **errp)
 {
-    AcpiTables *tables = pc->acpi == ON_OFF_AUTO_OFF ? NULL : acpi_tables_build(pc);
+    AcpiTables *tables = pc->acpi == ON_OFF_AUTO_OFF ? NULL
+                         : pc->board->build_acpi      ? pc->board->build_acpi(pc)
+                                                      : acpi_tables_build(pc);
     bool ok = !tables || export_acpi(pc, tables, errp);
 
     ok = ok && export_sleep_states(pc, errp) && pc_firmware_export(pc, errp);
@@ -423,14 +450,20 @@ static const ObjectProperty pc_props[] = {
                      "Entry point of the SMBIOS tables: 32 (2.8), 64 (3.0), auto"),
     ABSENT("smbus", "bool", "SMBus controller"),
     ABSENT("vmport", "OnOffAuto", "VMware port"),
-    ABSENT("smm", "OnOffAuto", "system management mode"),
     DEFINE_PROP_STRING("pflash0", PCMachineState, pflash[0], "Node of the flash with the firmware"),
     DEFINE_PROP_STRING("pflash1", PCMachineState, pflash[1], "Node of the flash with variables"),
     DEFINE_PROP_BOOL("sata", PCMachineState, sata, true, "The q35 board's SATA controller"),
     DEFINE_PROP_BOOL("i8042", PCMachineState, i8042, true,
                      "Keyboard controller with PS/2 keyboard and mouse"),
     DEFINE_PROP_BOOL("hpet", PCMachineState, hpet, true, "High precision event timer"),
+};
+
+static const ObjectProperty x86_props[] = {
+    ABSENT("smm", "OnOffAuto", "system management mode"),
     DEFINE_PROP_ON_OFF_AUTO("acpi", PCMachineState, acpi, ON_OFF_AUTO_AUTO, "ACPI tables"),
+    DEFINE_PROP_ON_OFF_AUTO("pit", PCMachineState, pit, ON_OFF_AUTO_AUTO, "8254 interval timer"),
+    DEFINE_PROP_ON_OFF_AUTO("pic", PCMachineState, pic, ON_OFF_AUTO_AUTO,
+                            "8259A pair of interrupt controllers"),
 };
 
 void pc_machine_class_version(MachineClass *mc, const PCVersion *v)
@@ -439,23 +472,38 @@ void pc_machine_class_version(MachineClass *mc, const PCVersion *v)
     mc->alias = v->alias;
 }
 
+static void x86_machine_class_init(ObjectClass *klass, const void *data)
+{
+    MachineClass *mc = (MachineClass *)klass;
+
+    mc->default_cpu_type = X86_CPU_TYPE_NAME("qemu64");
+    mc->max_cpus = 288;
+    mc->smp_dies = true;
+    mc->acpi = true;
+    object_class_add_property_table(klass, x86_props);
+}
+
+static const TypeInfo x86_machine_info = {
+    .name = TYPE_X86_MACHINE,
+    .parent = TYPE_MACHINE,
+    .instance_size = sizeof(PCMachineState),
+    .abstract = true,
+    .class_init = x86_machine_class_init,
+};
+QOM_TYPE(x86_machine_info);
+
 static void pc_machine_class_init(ObjectClass *klass, const void *data)
 {
     MachineClass *mc = (MachineClass *)klass;
 
     mc->done = pc_machine_done;
     mc->default_ram_id = "pc.ram";
-    mc->default_cpu_type = X86_CPU_TYPE_NAME("qemu64");
-    mc->max_cpus = 288;
-    mc->smp_dies = true;
-    mc->acpi = true;
     object_class_add_property_table(klass, pc_props);
 }
 
 static const TypeInfo pc_machine_info = {
     .name = TYPE_PC_MACHINE,
-    .parent = TYPE_MACHINE,
-    .instance_size = sizeof(PCMachineState),
+    .parent = TYPE_X86_MACHINE,
     .abstract = true,
     .class_init = pc_machine_class_init,
 };

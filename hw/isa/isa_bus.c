@@ -37,6 +37,19 @@ static void isa_device_class_init(ObjectClass *klass, const void *data)
     ((DeviceClass *)klass)->hotpluggable = false;
 }
 
+static void bridge_class_init(ObjectClass *klass, const void *data)
+{
+    ((DeviceClass *)klass)->desc = "ISA bus without a bridge chip";
+}
+
+static const TypeInfo bridge_info = {
+    .name = TYPE_ISA_BUS_BRIDGE,
+    .parent = TYPE_SYS_BUS_DEVICE,
+    .instance_size = sizeof(SysBusDevice),
+    .class_init = bridge_class_init,
+};
+QOM_TYPE(bridge_info);
+
 static const TypeInfo isa_bus_info = {
     .name = TYPE_ISA_BUS,
     .parent = TYPE_BUS,

@@ -12,7 +12,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 LEVEL1_MODULES = ['9p', '9pnet_virtio', 'virtio_pci', 'kvm_amd', 'tun']
 # crc32c is wanted by ext4 through the crypto API, crct10dif and crc64 by the NVMe driver
 GUEST_MODULES = ['crc32c_generic', 'crct10dif_generic', 'crc64_rocksoft_generic', 'ext4', 'nvme', 'virtio_pci',
-                 'virtio_blk', 'null_blk', 'virtio_net', 'af_packet', 'virtio_scsi', 'sd_mod', 'sr_mod']
+                 'virtio_mmio', 'virtio_blk', 'null_blk', 'virtio_net', 'af_packet', 'virtio_scsi', 'sd_mod', 'sr_mod']
 # For the guests' command line. noearly: on AMD this kernel looks for an AGP aperture on 256 buses before it knows which there
 # are, with 130,000 port accesses; that is most of a boot on an emulated machine.
 GUEST_APPEND = 'console=ttyS0 panic=-1 quiet loglevel=4 pci=noearly'

@@ -11,7 +11,8 @@
 #include "hw/nvram/fw_cfg.h"
 #include "hw/pci/pci_host.h"
 
-#define TYPE_PC_MACHINE "generic-pc-machine"
+#define TYPE_X86_MACHINE "x86-machine"     /* all of them; instances are PCMachineState */
+#define TYPE_PC_MACHINE "generic-pc-machine" /* those with a chipset */
 
 /* Fixed places in the address map. */
 #define Q35_ECAM_BASE 0xb0000000u
@@ -20,6 +21,7 @@
 #define PC_4G (UINT64_C(4) << 30)
 
 struct PCMachineState;
+struct AcpiTables;
 
 /* What differs from board to board and is fixed. */
 typedef struct PCBoard {
@@ -36,22 +38,26 @@ typedef struct PCBoard {
     void (*firmware_setup)(struct PCMachineState *pc);
     /* Which interrupt pin 0 to 3 of the function at devfn on bus 0 is after that: a global one at the
      * I/O APIC, or a classic one at the 8259s. */
-    unsigned (*pci_irq)(uint8_t devfn, int pin, bool at_ioapic);
+    unsigned (*pci_irq)(uint8_t devfn, int pin, bool at_ioapic); /* NULL: no PCI that is known without ACPI */
+    const char *firmware;  /* the default image; NULL: that of a PC */
+    bool no_option_roms;   /* firmware gets no ROM that starts -kernel */
+    /* The tables; NULL: a PC's. */
+    struct AcpiTables *(*build_acpi)(const struct PCMachineState *pc);
 } PCBoard;
 
 typedef struct PCMachineState {
     MachineState parent_obj;
     const PCBoard *board;
-    int acpi; /* OnOffAuto */
+    int acpi, pit, pic; /* OnOffAuto */
     bool i8042, hpet, sata;
     GSIState gsi;
-    PCIHostState *host;
+    PCIHostState *host; /* NULL: no PCI */
     DeviceState *kbd; /* NULL: i8042=off */
     DeviceState *north, *south, *power; /* the board's own chips: host bridge function, ISA bridge, PM function */
     ISABus *isa;
-    AcpiPM *pm;
+    AcpiPM *pm; /* NULL: no fixed ACPI hardware */
     FWCfgState *fw_cfg;
-    ISADevice *rtc;
+    ISADevice *rtc; /* NULL: none */
     uint64_t ram_below_4g, ram_above_4g;
     MemoryRegion ram_low, ram_high, pci_mem, bios, isa_bios, isa_hole, msi;
     int smbios_entry; /* SmbiosEntryPoint */
@@ -78,6 +84,10 @@ bool pc_memory_init(PCMachineState *pc, GError **errp);
 bool pc_interrupts_init(PCMachineState *pc, Object *owner, GError **errp);
 /* RTC, serial ports, port 92, keyboard controller, fw_cfg. */
 bool pc_isa_init(PCMachineState *pc, GError **errp);
+/* Single ones of these, for boards that have fewer: the RTC (child name of the machine; NULL: unattached) with its memory filled in, the serial ports of -serial, fw_cfg. */
+bool pc_rtc_init(PCMachineState *pc, const char *name, GError **errp);
+bool pc_serials_init(PCMachineState *pc, GError **errp);
+bool pc_fw_cfg_init(PCMachineState *pc, GError **errp);
 /* For a kernel that is started directly: PCI's classic interrupts become level-triggered and are
  * told to the functions.  After firmware_setup(). */
 void pc_irq_firmware_setup(PCMachineState *pc);

@@ -8,6 +8,7 @@
 
 #define TYPE_ISA_BUS "ISA"
 #define TYPE_ISA_DEVICE "isa-device"
+#define TYPE_ISA_BUS_BRIDGE "isabus-bridge" /* where no chip has the bus; system bus */
 
 typedef struct ISABus {
     BusState parent_obj;
