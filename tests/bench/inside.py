@@ -118,7 +118,7 @@ def measure_channels(program, front, modules, polling=False):
             pathlib.Path('/sys/module', 'kvm' if front == 'kvm' else 'ioregionfd', 'parameters/spin_max_ns').write_text(SPIN_MAX_NS)
         program = shutil.copy(program, 'channel')
         done = subprocess.run([f'./{program}', front] + ['polling'] * polling, capture_output=True, text=True, check=False,
-                              timeout=120)
+                              timeout=300 if polling else 120)
         for way, cost, switches in re.findall(r'^CHANNEL (\S+) (\d+) (\d+)', done.stdout, re.M):
             tell(**where, way=way, instructions=int(cost), switches=int(switches))
         for way, *counts in re.findall(r'^POLLING (\S+) (\d+) (\d+) (\d+) (\d+)', done.stdout, re.M):
