@@ -156,8 +156,10 @@ bool range_lock_take(RangeLock *rl, BlkRequest *req, uint64_t start, uint64_t en
 void range_lock_drop(RangeLock *rl, BlkRequest *req);
 
 /* drive.c */
-/* An image as -drive file=... would open it, read-only; a reference. */
-BlockNode *drive_open_medium(const char *filename, const char *format, GError **errp);
+/* An image as -drive file=... would open it; read_only is an OnOffAuto, auto: if it must be. A
+ * reference. */
+BlockNode *drive_open_medium(const char *filename, const char *format, int read_only,
+                             GError **errp);
 
 /* error.c */
 typedef enum BlkErrorPolicy {

@@ -368,12 +368,13 @@ static bool build_node(json_object *opts, GError **errp)
     return true;
 }
 
-BlockNode *drive_open_medium(const char *filename, const char *format, GError **errp)
+BlockNode *drive_open_medium(const char *filename, const char *format, int read_only, GError **errp)
 {
     g_autoptr(json_object) opts = json_object_new_object();
 
     set_str(opts, "x-file-name", filename);
-    set_str(opts, "read-only", "on");
+    set_str(opts, "read-only", read_only == ON_OFF_AUTO_ON ? "on" : "off");
+    set_str(opts, "auto-read-only", read_only == ON_OFF_AUTO_AUTO ? "on" : "off");
     if (format) {
         set_str(opts, "format", format);
     }
@@ -406,11 +407,18 @@ static bool take_drive(json_object *opts, Drive *d, DriveInfo *info, GError **er
 /* A name for a drive that the board puts into a device and the user has not named. */
 static char *default_id(const DriveInfo *info)
 {
-    unsigned n = drives ? drives->len : 0;
+    unsigned n = drives ? drives->len : 0, floppies = 0;
 
+    if (info->type == DRIVE_IF_FLOPPY) {
+        for (unsigned i = 0; i < n; i++) {
+            floppies += ((DriveInfo *)drives->pdata[i])->type == DRIVE_IF_FLOPPY;
+        }
+        return g_strdup_printf("floppy%d", info->index >= 0  ? info->index
+                                           : info->unit >= 0 ? info->unit
+                                                             : (int)floppies);
+    }
     return g_strdup_printf("%s%u",
                            info->type == DRIVE_IF_PFLASH   ? "pflash"
-                           : info->type == DRIVE_IF_FLOPPY ? "floppy"
                            : info->type == DRIVE_IF_VIRTIO ? "virtio"
                            : info->cdrom                   ? "ide-cd"
                                                            : "ide-hd",

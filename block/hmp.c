@@ -10,8 +10,10 @@ static void print_drive(Monitor *mon, const BlockInfo *info)
         monitor_printf(mon, "    Attached to:      %s\n", info->qdev);
     }
     if (info->removable) {
-        monitor_printf(mon, "    Removable device: %slocked, tray %s\n", info->locked ? "" : "not ",
-                       info->tray_open ? "open" : "closed");
+        monitor_printf(mon, "    Removable device: %slocked%s\n", info->locked ? "" : "not ",
+                       !info->has_tray_open ? ""
+                       : info->tray_open    ? ", tray open"
+                                            : ", tray closed");
     }
 }
 

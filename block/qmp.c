@@ -132,9 +132,10 @@ static char *device_name(BlockBackend *blk)
 static void tray_state(BlockInfo *info, BlkRemovable *rm)
 {
     if (rm) {
-        info->removable = info->has_tray_open = true;
-        info->tray_open = rm->ops->tray_open(rm->dev);
-        info->locked = rm->ops->tray_locked(rm->dev);
+        info->removable = true;
+        info->has_tray_open = rm->ops->tray_open;
+        info->tray_open = info->has_tray_open && rm->ops->tray_open(rm->dev);
+        info->locked = info->has_tray_open && rm->ops->tray_locked(rm->dev);
     }
 }
 

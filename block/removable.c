@@ -129,10 +129,15 @@ static const char *name_of(const BlkRemovable *rm, const char *device, const cha
 
 /* --- steps ----------------------------------------------------------------------------------- */
 
+static bool has_tray(const BlkRemovable *rm)
+{
+    return rm->ops->tray_open;
+}
+
 /* False: it is locked, and the guest was asked. */
 static bool open_tray(BlkRemovable *rm, bool force)
 {
-    if (rm->ops->tray_open(rm->dev)) {
+    if (!has_tray(rm) || rm->ops->tray_open(rm->dev)) {
         return true;
     }
     if (rm->ops->tray_locked(rm->dev) && !force) {
@@ -157,7 +162,7 @@ static bool open_or_error(BlkRemovable *rm, bool force, const char *name, GError
 
 static bool check_open(BlkRemovable *rm, const char *name, GError **errp)
 {
-    if (!rm->ops->tray_open(rm->dev)) {
+    if (has_tray(rm) && !rm->ops->tray_open(rm->dev)) {
         error_setg(errp, "Tray of device '%s' is not open", name);
         return false;
     }
@@ -193,6 +198,33 @@ static BlockBackend *attach(BlkRemovable *rm, const char *node, GError **errp)
     return blk;
 }
 
+static void close_tray(BlkRemovable *rm)
+{
+    if (has_tray(rm)) {
+        rm->ops->move_tray(rm->dev, false);
+    }
+}
+
+/* Whether a new medium is to be write-protected: auto: if it cannot be written. False with errp:
+ * this drive does not write. */
+static bool choose_access(const BlkRemovable *rm, BlockdevChangeReadOnlyMode mode, int *read_only,
+                          GError **errp)
+{
+    BlockBackend *now = rm->ops->medium(rm->dev);
+
+    if (mode == BLOCKDEV_CHANGE_READ_ONLY_MODE_READ_WRITE && !rm->ops->writable) {
+        error_setg(errp, "read-only-mode=read-write: a CD-ROM is only read; use read-only");
+        return false;
+    }
+    *read_only =
+        !rm->ops->writable || mode == BLOCKDEV_CHANGE_READ_ONLY_MODE_READ_ONLY ||
+                (mode == BLOCKDEV_CHANGE_READ_ONLY_MODE_RETAIN && now && blk_is_read_only(now))
+            ? ON_OFF_AUTO_ON
+        : mode == BLOCKDEV_CHANGE_READ_ONLY_MODE_READ_WRITE ? ON_OFF_AUTO_OFF
+                                                            : ON_OFF_AUTO_AUTO;
+    return true;
+}
+
 /* --- commands -------------------------------------------------------------------------------- */
 
 void qmp_eject(const char *device, const char *id, bool has_force, bool force, GError **errp)
@@ -219,7 +251,7 @@ void qmp_blockdev_close_tray(const char *device, const char *id, GError **errp)
     BlkRemovable *rm = find(device, id, errp);
 
     if (rm) {
-        rm->ops->move_tray(rm->dev, false);
+        close_tray(rm);
     }
 }
 
@@ -263,15 +295,12 @@ void qmp_blockdev_change_medium(const char *device, const char *id, const char *
     BlkRemovable *rm = find(device, id, errp);
     BlockNode *bs;
     BlockBackend *blk;
+    int read_only;
 
-    if (!rm) {
+    if (!rm || !choose_access(rm, read_only_mode, &read_only, errp)) {
         return;
     }
-    if (read_only_mode == BLOCKDEV_CHANGE_READ_ONLY_MODE_READ_WRITE) {
-        error_setg(errp, "read-only-mode=read-write: a CD-ROM is only read; use read-only");
-        return;
-    }
-    bs = drive_open_medium(filename, format, errp);
+    bs = drive_open_medium(filename, format, read_only, errp);
     if (!bs) {
         return;
     }
@@ -279,7 +308,7 @@ void qmp_blockdev_change_medium(const char *device, const char *id, const char *
         take_out(rm);
         blk = attach(rm, bs->name, errp);
         if (blk && put_in(rm, blk, errp)) {
-            rm->ops->move_tray(rm->dev, false);
+            close_tray(rm);
         }
     }
     block_node_unref(bs);

@@ -112,6 +112,47 @@
                         IRQNoFlags () { 6 }
                         DMA (Compatibility, NotBusMaster, Transfer8) { 2 }
                     })
+                    // Which of four drives there are; no tape.
+                    Method (_FDE, 0, Serialized)
+                    {
+                        Name (FDE, Buffer (20) { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0 })
+                        FDE [0] = (\PFLA != 0) & 1
+                        FDE [4] = (\PFLB != 0) & 1
+                        Return (FDE)
+                    }
+                    // Drive number, type, last cylinder, sector and head, and the BIOS's parameters of such a drive.
+                    Method (FDI, 2, NotSerialized)
+                    {
+                        Local0 = Package (16)
+                        {
+                            0, 0, 79, 18, 1, 0xaf, 0x02, 0x25, 2, 18, 0x1b, 0xff, 0x6c, 0xf6, 0x0f, 0x08
+                        }
+                        Local0 [0] = Arg0
+                        Local0 [1] = Arg1
+                        If (Arg1 == 2)
+                        {
+                            Local0 [3] = 15
+                            Local0 [9] = 15
+                        }
+                        If (Arg1 == 5)
+                        {
+                            Local0 [3] = 36
+                            Local0 [9] = 36
+                        }
+                        Return (Local0)
+                    }
+                    Device (FLPA)
+                    {
+                        Name (_ADR, 0)
+                        Method (_STA, 0, NotSerialized) { Return (PRES (\PFLA)) }
+                        Method (_FDI, 0, NotSerialized) { Return (FDI (0, \PFLA)) }
+                    }
+                    Device (FLPB)
+                    {
+                        Name (_ADR, 1)
+                        Method (_STA, 0, NotSerialized) { Return (PRES (\PFLB)) }
+                        Method (_FDI, 0, NotSerialized) { Return (FDI (1, \PFLB)) }
+                    }
                 }
 
                 Device (LPT1)

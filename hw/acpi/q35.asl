@@ -16,6 +16,8 @@ DefinitionBlock ("", "DSDT", 2, "IOREGN", "Q35     ", 1)
     External (\PHPT, IntObj)   // 1: there is an HPET
     External (\VGIA, IntObj)   // address of the generation's GUID, 0: none
     External (\PDEV, IntObj)   // bit 0: keyboard, 1: mouse, 2: floppy controller, 3: parallel port
+    External (\PFLA, IntObj)   // CMOS type of floppy drive A, 0: there is none
+    External (\PFLB, IntObj)
 
 #include "top.asl"
 

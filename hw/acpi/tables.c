@@ -6,6 +6,7 @@
 #include "build.h"
 
 #include "hw/acpi/vmgenid.h"
+#include "hw/block/fdc.h"
 #include "hw/i386/pc.h"
 #include "hw/intc/ioapic.h"
 #include "hw/rtc/mc146818.h"
@@ -92,6 +93,7 @@ unsigned acpi_serial_ports(void)
 static uint32_t build_ssdt(AcpiTables *t, const PCMachineState *pc, uint32_t genid)
 {
     uint32_t start = acpi_begin_table(t, "SSDT", 2);
+    FloppyType floppies[FDC_DRIVES];
     PCWindows w;
 
     pc_pci_windows(pc, &w);
@@ -105,6 +107,9 @@ static uint32_t build_ssdt(AcpiTables *t, const PCMachineState *pc, uint32_t gen
     acpi_aml_name(t, "PPAN", acpi_pvpanic_port());
     acpi_aml_name(t, "PHPT", pc->hpet);
     acpi_aml_name(t, "PDEV", port_devices());
+    isa_fdc_drive_types(floppies);
+    acpi_aml_name(t, "PFLA", floppy_cmos_type(floppies[0]));
+    acpi_aml_name(t, "PFLB", floppy_cmos_type(floppies[1]));
     aml_sleep_state(t, "_S3_", SLP_TYP_S3, pc->pm->disable_s3);
     aml_sleep_state(t, "_S4_", SLP_TYP_S4, pc->pm->disable_s4);
     acpi_aml_name(t, "VGIA", 0);

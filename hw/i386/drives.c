@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Devices that the board makes for -drive: IDE disks and CD-ROMs at its controller, virtio disks;
- * and the CD-ROM drive that a PC has anyway. */
+/* Devices that the board makes for -drive: IDE disks and CD-ROMs at its controller, floppies,
+ * virtio disks; and the CD-ROM and floppy drives that a PC has anyway. */
 #include "block/block-monitor.h"
+#include "hw/block/fdc.h"
 #include "hw/i386/pc.h"
 #include "hw/ide/ide.h"
 #include "hw/rtc/mc146818.h"
+#include "qapi/keyval.h"
+#include "system/vl.h"
 
 static DeviceState *add_ide(const DriveInfo *d, BusState *bus, int unit, GError **errp)
 {
@@ -84,6 +87,92 @@ static bool add_ide_drives(PCMachineState *pc, GError **errp)
     return true;
 }
 
+/* --- floppies --------------------------------------------------------------------------------- */
+
+/* Whether some -device is of this type. */
+static bool user_adds(const char *type)
+{
+    for (unsigned n = 0; vm_config.devices && n < vm_config.devices->len; n++) {
+        bool is_json;
+        json_object *opts = keyval_parse(vm_config.devices->pdata[n], "driver", &is_json, NULL);
+        json_object *driver = NULL;
+        bool same = opts && json_object_object_get_ex(opts, "driver", &driver) &&
+                    g_str_equal(json_object_get_string(driver), type);
+
+        json_object_put(opts);
+        if (same) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool add_floppy(const DriveInfo *d, BusState *bus, unsigned unit, GError **errp)
+{
+    DeviceState *dev = qdev_new(TYPE_FLOPPY);
+    g_autofree char *name = g_strdup_printf("floppy%u", unit);
+    bool ok = (!d->id || object_property_set_str(OBJECT(dev), "drive", d->id, errp)) &&
+              object_property_set_uint(OBJECT(dev), "unit", unit, errp) &&
+              qdev_realize(dev, bus, errp);
+
+    if (ok && !d->id) {
+        floppy_set_drive_name(dev, name);
+    }
+    object_unref(dev);
+    return ok;
+}
+
+static bool add_floppies(PCMachineState *pc, GError **errp)
+{
+    DriveInfo empty = {0}, *d[FDC_DRIVES];
+    bool any = pc->board->floppy;
+    DeviceState *fdc;
+    BusState *bus;
+
+    for (unsigned n = 0; n < FDC_DRIVES; n++) {
+        d[n] = drive_take(DRIVE_IF_FLOPPY, 0, n, FDC_DRIVES);
+        any = any || d[n];
+    }
+    if (!any) {
+        return true;
+    }
+    fdc = qdev_new(TYPE_ISA_FDC);
+    if (!qdev_realize_and_unref(fdc, BUS(pc->isa), errp)) {
+        return false;
+    }
+    bus = fdc->child_buses->pdata[0];
+    if (!d[0] && pc->board->floppy && MACHINE(pc)->enable_defaults && !user_adds(TYPE_FLOPPY) &&
+        !user_adds(TYPE_ISA_FDC)) {
+        d[0] = &empty;
+    }
+    for (unsigned n = 0; n < FDC_DRIVES; n++) {
+        if (d[n] && !add_floppy(d[n], bus, n, errp)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Types in 0x10; in 0x14, beside coprocessor and pointing device: whether there are drives, and how
+ * many less one. */
+void pc_describe_floppies(PCMachineState *pc)
+{
+    FloppyType types[FDC_DRIVES];
+    uint8_t a, b, n;
+
+    if (!pc->rtc) {
+        return;
+    }
+    isa_fdc_drive_types(types);
+    a = floppy_cmos_type(types[0]);
+    b = floppy_cmos_type(types[1]);
+    n = !!a + !!b;
+    rtc_set_cmos(pc->rtc, 0x10, a << 4 | b);
+    rtc_set_cmos(pc->rtc, 0x14, 0x02 | (pc->i8042 ? 0x04 : 0) | (n ? (n - 1) << 6 | 1 : 0));
+}
+
+/* --- all -------------------------------------------------------------------------------------- */
+
 static bool add_virtio(const DriveInfo *d, GError **errp)
 {
     json_object *opts;
@@ -107,6 +196,9 @@ bool pc_drives_init(PCMachineState *pc, GError **errp)
     DriveInfo *d;
 
     if ((pc->board->ide_units > 1 || pc->sata) && !add_ide_drives(pc, errp)) {
+        return false;
+    }
+    if (!add_floppies(pc, errp)) {
         return false;
     }
     while ((d = drive_take_next(DRIVE_IF_VIRTIO))) {

@@ -375,10 +375,14 @@ static void direct_start(void *opaque)
 
 static bool machine_complete(PCMachineState *pc, GError **errp)
 {
-    AcpiTables *tables = pc->acpi == ON_OFF_AUTO_OFF ? NULL
-                         : pc->board->build_acpi      ? pc->board->build_acpi(pc)
-                                                      : acpi_tables_build(pc);
-    bool ok = !tables || export_acpi(pc, tables, errp);
+    AcpiTables *tables;
+    bool ok;
+
+    pc_describe_floppies(pc);
+    tables = pc->acpi == ON_OFF_AUTO_OFF ? NULL
+             : pc->board->build_acpi     ? pc->board->build_acpi(pc)
+                                         : acpi_tables_build(pc);
+    ok = !tables || export_acpi(pc, tables, errp);
 
     ok = ok && export_sleep_states(pc, errp) && pc_firmware_export(pc, errp);
     if (ok && MACHINE(pc)->kernel_filename && !pc->firmware_path) {

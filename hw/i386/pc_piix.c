@@ -70,6 +70,7 @@ static const PCBoard piix_board = {
     .low_split = 0xc0000000u,
     .ide_buses = 2,
     .ide_units = 2,
+    .floppy = true,
     .pm_base = PIIX_PMBASE,
     .gpe_base = PIIX_GPE_BASE,
     .sci_irq = PIIX_SCI_IRQ,
@@ -95,7 +96,7 @@ static void pc_class_init(ObjectClass *klass, const void *data)
     mc->desc = "Standard PC (i440FX + PIIX, 1996)";
     mc->contents = "440FX host bridge with bus pci.0, PIIX3 ISA bridge with bus isa.0, PIIX4 power "
                    "management, 8259A pair, "
-                   "I/O APIC, 8254, MC146818, 16550A, fw_cfg";
+                   "I/O APIC, 8254, MC146818, 16550A, 82078 floppy controller, fw_cfg";
     mc->init = pc_init;
     pc_machine_class_version(mc, data);
     mc->is_default = mc->alias != NULL;

@@ -12,7 +12,9 @@
 typedef struct BlkRemovable BlkRemovable;
 
 typedef struct BlkRemovableOps {
+    bool writable;                             /* media may be written */
     BlockBackend *(*medium)(DeviceState *dev); /* NULL: none */
+    /* These four are NULL where there is no tray: media come and go at any time. */
     bool (*tray_open)(DeviceState *dev);
     bool (*tray_locked)(DeviceState *dev);
     /* Opens or closes it; the event goes out. */
@@ -20,7 +22,7 @@ typedef struct BlkRemovableOps {
     /* The guest is asked to let the medium go. */
     void (*request_eject)(DeviceState *dev);
     /* blk, held for dev, is the medium from now on; NULL: there is none. False with errp: it does
-     * not fit, and blk stays the caller's. The tray is open. */
+     * not fit, and blk stays the caller's. The tray, if there is one, is open. */
     bool (*set_medium)(DeviceState *dev, BlockBackend *blk, GError **errp);
 } BlkRemovableOps;
 

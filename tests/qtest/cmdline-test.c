@@ -254,7 +254,7 @@ static void test_images(void)
     refused(format, "nope");
     refused(twice, "d");
     refused(BASE "-drive if=none,id=d,file=/tmp/x,formt=raw", "formt");
-    refused(BASE "-drive if=floppy,id=d", "floppy");
+    refused(BASE "-machine none -drive if=floppy,id=d", "floppy");
     refused(BASE "-blockdev driver=nope,node-name=n", "nope");
     refused(BASE "-blockdev null-co,node-name=n -blockdev null-co,node-name=n", "n");
 

@@ -32,6 +32,7 @@ typedef struct PCBoard {
     uint64_t low_all;   /* RAM below 4 GiB may reach up to here, */
     uint64_t low_split; /* or, when there is more than that, to here */
     int ide_buses, ide_units; /* where -drive if=ide goes */
+    bool floppy;              /* has a floppy controller, whether there are drives or not */
     uint16_t pm_base, gpe_base;
     uint8_t sci_irq;
     /* What firmware would have done to the chipset: before a kernel is started directly. */
@@ -95,6 +96,8 @@ void pc_irq_firmware_setup(PCMachineState *pc);
 bool pc_vga_init(PCMachineState *pc, GError **errp);
 /* Devices for -drive if=ide, virtio and floppy, and the default CD-ROM. From init(), when the controllers are there. */
 bool pc_drives_init(PCMachineState *pc, GError **errp);
+/* All devices exist: what CMOS says of floppy drives. */
+void pc_describe_floppies(PCMachineState *pc);
 /* Firmware image below 4 GiB and below 1 MiB, or none where a kernel is started directly. */
 bool pc_firmware_init(PCMachineState *pc, GError **errp);
 /* SMBIOS tables to fw_cfg, and into a direct start's plan when there is one. */
