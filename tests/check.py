@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
@@ -90,10 +91,48 @@ def jobs():
     return str(min(os.cpu_count() or 1, 8))
 
 
+class Ahead:
+    """Builds for later steps while earlier ones wait for their level 1, on what these leave of the processors."""
+
+    def __init__(self, builds):
+        self.builds = builds    # (folder, function that configures it)
+        self.ended = threading.Event()
+        self.child = None
+        self.lock = threading.Lock()
+        self.thread = threading.Thread(target=self._work, daemon=True)
+        self.thread.start()
+
+    def _work(self):
+        for folder, configure in self.builds:
+            if self.ended.is_set() or configure():
+                return
+            with self.lock:
+                if self.ended.is_set():
+                    return
+                self.child = subprocess.Popen(['nice', '-n', '19', 'ninja', '-C', str(folder), '-j', '1', '-k', '20'],
+                                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                              start_new_session=True)
+            self.child.wait()
+
+    def stop(self):
+        """What is not built by now is left to the step itself."""
+        with self.lock:
+            self.ended.set()
+            if self.child and self.child.poll() is None:
+                os.killpg(self.child.pid, signal.SIGINT)
+        self.thread.join(600)
+
+
 class Checker:
+    SANITIZERS = {'asan': ['--enable-asan', '--enable-ubsan', '--enable-werror'],
+                  'tsan': ['--enable-tsan'],
+                  # One build for clang's warnings and for the fuzzers, which want the sanitizers.
+                  'clang': ['--cc=clang', '--enable-werror', '--enable-fuzzing', '--enable-asan', '--enable-ubsan']}
+
     def __init__(self, build, soak):
         self.build = build
         self.soak = soak
+        self.ahead = None
         self.env = {'SOAK': '1'} if soak else {}
         self.multiplier = 20 if soak else 1
 
@@ -129,10 +168,16 @@ class Checker:
             tally.failed.append(f'{where}: meson test ended with {status} (see {log})')
         return tally
 
-    def configured(self, name, options, targets=()):
-        """A build of its own below the build folder. Returns (folder, failure or None)."""
+    def build_ahead(self, steps):
+        """Begins the builds that some of these steps want."""
+        names = [name for name in self.SANITIZERS if name in steps or (name == 'clang' and 'fuzz' in steps)]
+        self.ahead = Ahead([(self.build / name, lambda name=name: self.configured(name)[1]) for name in names])
+
+    def configured(self, name):
+        """A folder of its own below the build folder, configured for sanitizers. Returns (folder, failure or None)."""
         folder = self.build / name
         folder.mkdir(parents=True, exist_ok=True)
+        options = self.SANITIZERS[name]
         wanted = ' '.join(options)
         mark = folder / 'check.options'
         if not (folder / 'build.ninja').exists() or not mark.exists() or mark.read_text() != wanted:
@@ -140,12 +185,20 @@ class Checker:
             if run([str(SOURCE / 'configure'), *options], log, 300, cwd=folder) != 0:
                 return folder, f'{name}: configure failed\n{tail(log)}'
             mark.write_text(wanted)
+        return folder, None
+
+    def built(self, name):
+        """The same, and built."""
+        if self.ahead:
+            self.ahead.stop()
+            self.ahead = None
+        folder, failure = self.configured(name)
         log = folder / 'ninja.log'
-        if run(['ninja', '-C', str(folder), '-k', '20', *targets], log, 1800) != 0:
+        if not failure and run(['ninja', '-C', str(folder), '-k', '20'], log, 1800) != 0:
             wrong = [line for line in log.read_text(errors='replace').splitlines()
                      if re.search(r'error:|warning:|^FAILED|undefined reference', line)][:20]
-            return folder, f'{name}: build failed (see {log})' + ''.join(f'\n    | {line}' for line in wrong)
-        return folder, None
+            failure = f'{name}: build failed (see {log})' + ''.join(f'\n    | {line}' for line in wrong)
+        return folder, failure
 
     def unit(self):
         return self.meson_tests(self.build, ['unit', 'model'], 'unit')
@@ -190,7 +243,7 @@ class Checker:
         return tally
 
     def asan(self):
-        folder, failure = self.configured('asan', ['--enable-asan', '--enable-ubsan', '--enable-werror'])
+        folder, failure = self.built('asan')
         if failure:
             tally = Tally()
             tally.failed.append(failure)
@@ -201,7 +254,7 @@ class Checker:
             'G_SLICE': 'always-malloc'}, slower=4)
 
     def tsan(self):
-        folder, failure = self.configured('tsan', ['--enable-tsan'])
+        folder, failure = self.built('tsan')
         if failure:
             tally = Tally()
             tally.failed.append(failure)
@@ -209,13 +262,9 @@ class Checker:
         return self.meson_tests(folder, ['threads'], 'tsan', {
             'TSAN_OPTIONS': f'suppressions={SOURCE}/scripts/tsan.supp:halt_on_error=1:second_deadlock_stack=1'}, slower=8)
 
-    def clang_build(self):
-        """One build for clang's warnings and for the fuzzers, which want the sanitizers."""
-        return self.configured('clang', ['--cc=clang', '--enable-werror', '--enable-fuzzing', '--enable-asan', '--enable-ubsan'])
-
     def clang(self):
         tally = Tally()
-        _, failure = self.clang_build()
+        _, failure = self.built('clang')
         if failure:
             tally.failed.append(failure)
         else:
@@ -223,7 +272,7 @@ class Checker:
         return tally
 
     def fuzz(self):
-        folder, failure = self.clang_build()
+        folder, failure = self.built('clang')
         if failure:
             tally = Tally()
             tally.failed.append(failure)
@@ -242,6 +291,8 @@ def main():
     for step in options.steps:
         print(f'== {step}', flush=True)
         start = time.monotonic()
+        if step in ('lab', 'kselftest') and not checker.ahead:
+            checker.build_ahead(options.steps[options.steps.index(step):])
         try:
             tally = getattr(checker, step)()
         except Exception as error:  # a broken step must not hide the results of the others
@@ -253,6 +304,8 @@ def main():
             print(f'   skipped {skip}')
         print(f'   {step}: {tally} in {time.monotonic() - start:.0f} s', flush=True)
         total.add(tally)
+    if checker.ahead:
+        checker.ahead.stop()
     print(total)
     return 1 if total.failed or not (total.passed or total.skipped) else 0
 
