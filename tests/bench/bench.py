@@ -25,7 +25,7 @@ import kselftest  # noqa: E402
 import level1  # noqa: E402
 from kernel import LabError  # noqa: E402
 
-PARTS = ('start', 'access', 'scaling', 'requests', 'virtio', 'channels', 'polling')   # virtio: that share of requests alone
+PARTS = ('start', 'access', 'scaling', 'requests', 'virtio', 'engines', 'channels', 'polling')   # virtio: that share of requests alone
 MIB = 1024
 START = time.monotonic()
 
@@ -97,6 +97,14 @@ class Results:
                 where = {'measure': 'requests', 'kind': kind, 'depth': depth, 'disk': 'nvme'}
                 yield (f'NVMe {kind[4:]} depth {depth}, {variant}',
                        self.value(**where, emulator='ours', variant=variant), self.value(**where, emulator='debian'), share)
+            for kind, share in (('randread', 0.55 if depth == 1 else 0.4), ('randwrite', 0.6)):
+                where = {'measure': 'requests', 'kind': kind, 'depth': depth, 'disk': 'nvme'}
+                yield (f'NVMe {kind[4:]} depth {depth}, engine kvm, above floor',
+                       self.above_floor(**where, emulator='ours', variant='kvm'),
+                       self.above_floor(**where, emulator='debian'), share)
+                yield (f'NVMe {kind[4:]} depth {depth}, kvm\'s doorbells, against shadow ones',
+                       self.value(**where, emulator='ours', variant='kvm'),
+                       self.value(**where, emulator='ours', variant='dbbuf'), 1.2)
             for kind, share in (('randread', 0.6), ('randwrite', 0.75)):
                 where = {'measure': 'requests', 'kind': kind, 'depth': depth}
                 yield (f'virtio-blk {kind[4:]} depth {depth}, IOThread, above floor',
@@ -154,13 +162,18 @@ def show(results):
         cells = [results.value(measure='channel', front=front, way=way) for front in ('none', 'kvm', 'module')]
         print(f'  {way:<50}' + ''.join(f'{number(cell):>10}' for cell in cells))
     print(f'\n{"4 KiB requests, instructions":<34}{"read 1":>10}{"read 32":>10}{"write 1":>10}{"write 32":>10}')
-    for emulator, variant, disk in (('ours', 'dbbuf', 'nvme'), ('ours', 'trapped', 'nvme'), ('debian', 'default', 'nvme'),
+    for emulator, variant, disk in (('ours', 'dbbuf', 'nvme'), ('ours', 'trapped', 'nvme'), ('ours', 'module', 'nvme'),
+                                    ('ours', 'kvm', 'nvme'), ('debian', 'default', 'nvme'),
                                     ('ours', 'ioeventfd', 'virtio'), ('ours', 'ioregionfd', 'virtio'),
                                     ('debian', 'iothread', 'virtio'), ('debian', 'floor', 'null')):
         where = {'measure': 'requests', 'emulator': emulator, 'variant': variant, 'disk': disk}
         cells = [results.value(**where, kind=kind, depth=depth) for kind in ('randread', 'randwrite') for depth in (1, 32)]
         name = f'null_blk in the guest: the floor' if disk == 'null' else f'{emulator} {disk} ({variant})'
         print(f'  {name:<32}' + ''.join(f'{number(cell):>10}' for cell in cells))
+    print(f'\n{"accesses to memory that left KVM, for each request":<50}')
+    for row in results.rows:
+        if row['measure'] == 'exits':
+            print(f'  {row["emulator"] + " " + row["disk"] + " (" + row["variant"] + ")":<48}{row["exits"] / max(row["requests"], 1):>12.3f}')
     print(f'\n{"target":<50}{"ours":>12}{"other":>14}{"share":>8}{"limit":>7}')
     for what, ours, other, limit in results.targets():
         share = ours / other if ours is not None and other else None
@@ -229,7 +242,7 @@ def main():
             command += ['--emulator', str(emulator)]
         parts = options.parts or list(PARTS)
         counted = [part for part in parts if part != 'polling']
-        if {'channels', 'polling'} & set(parts):
+        if {'engines', 'channels', 'polling'} & set(parts):
             program, changed, module = build_channels(folder, made)
             command += ['--channel', str(program), '--kvm', *map(str, changed), '--module', str(module)]
         results = []

@@ -28,6 +28,7 @@ from vm import Vm, VmError  # noqa: E402
 RAM_MIB = 256
 REQUESTS = {'nvme': 4000, 'virtio': 1500, 'null': 20000}
 SPIN_MAX_NS = '2000000'
+DEBUG = pathlib.Path('/sys/kernel/debug/kvm')
 TRACING = pathlib.Path('/sys/kernel/tracing')
 IOTHREAD = ['-object', 'iothread,id=iot0,poll-max-ns=0']
 
@@ -48,14 +49,14 @@ class Emulator:
         self.path = str(path)
         self.ours = ours
 
-    def machine(self):
-        return ['-machine', 'q35', '-accel', 'kvm', '-cpu', 'host', '-smp', '1', '-m', str(RAM_MIB), '-nodefaults']
+    def machine(self, engine=None):
+        return ['-machine', 'q35', '-accel', 'kvm' + (f',ioregionfd={engine}' if engine else ''), '-cpu', 'host', '-smp', '1', '-m', str(RAM_MIB), '-nodefaults']
 
     def nvme(self, image, variant):
         drive = ['-drive', f'file={image},if=none,id=d0,format=raw']
         if not self.ours:
             return drive + ['-device', 'nvme,drive=d0,serial=bench']
-        more = ',dbbuf=off' if variant == 'trapped' else ''
+        more = '' if variant == 'dbbuf' else ',dbbuf=off'
         return IOTHREAD + ['-object', 'ioregionfd,id=ior0,iothread=iot0'] + drive + [
             '-device', f'nvme,drive=d0,serial=bench,ioregionfd=ior0{more}']
 
@@ -110,9 +111,10 @@ def measure_channels(program, front, modules, polling=False):
     where = {'measure': 'polling' if polling else 'channel', 'front': front}
     try:
         if front == 'kvm':
-            subprocess.run(kmod.unload_command(), shell=True, check=True)
-        for module in modules:
-            subprocess.run(['busybox', 'insmod', str(module)], check=True)
+            swap_kvm(modules)
+        else:
+            for module in modules:
+                subprocess.run(['busybox', 'insmod', str(module)], check=True)
         if polling:
             # An answer takes longer than 50 us here: this machine's processors are emulated.
             pathlib.Path('/sys/module', 'kvm' if front == 'kvm' else 'ioregionfd', 'parameters/spin_max_ns').write_text(SPIN_MAX_NS)
@@ -149,27 +151,62 @@ def measure_scaling(emulator, image, folder):
             tell(**where, error=str(error)[:600])
 
 
+def mmio_exits():
+    """How often KVM left a vCPU's thread to carry out an access to memory, since it was loaded."""
+    if not DEBUG.exists():
+        subprocess.run(['mount', '-t', 'debugfs', 'debugfs', '/sys/kernel/debug'], check=True)
+    return int((DEBUG / 'mmio_exits').read_text())
+
+
 def measure_requests(emulator, variant, lab, disk, image, folder):
+    """What requests cost; variant kvm or module is an engine of ioregionfd's, with doorbells that trap."""
     say(f'{emulator.name}: requests on {disk}, {variant}')
+    engine = variant if variant in ('kvm', 'module') else 'user' if emulator.ours else None
     where = {'measure': 'requests', 'emulator': emulator.name, 'variant': variant, 'disk': disk}
     append = f'{images.GUEST_APPEND} lab.job=bench lab.args={disk},{REQUESTS[disk]}'
     append += ' lab.disk=vda' if disk == 'virtio' else ''
     device = virtio_disk(emulator, image, variant) if disk == 'virtio' else emulator.nvme(image, variant)
     try:
-        with Vm(emulator.path, folder / f'requests-{emulator.name}-{variant}-{disk}', emulator.machine() +
+        with Vm(emulator.path, folder / f'requests-{emulator.name}-{variant}-{disk}', emulator.machine(engine) +
                 ['-kernel', str(lab['vmlinuz']), '-initrd', str(lab['guest']), '-append', append] +
                 device) as vm:
             vm.wait_text('^BENCH idle', 400)
             if disk == 'nvme':
                 tell(measure='memory', emulator=emulator.name, variant=variant, **private_memory(vm.child.pid))
+            exits, requests = mmio_exits(), 0
             vm.wait_text('GUEST job bench ended with status 0', 900)
+            exits = mmio_exits() - exits
             for kind, depth, fields in re.findall(rf'^BENCH {disk} (\S+) (\d+) (\S+)', vm.text(), re.M):
                 read_kib, read_ms, write_kib, write_ms = (int(word) for word in fields.split(';'))
                 kib, ms = (read_kib, read_ms) if kind == 'randread' else (write_kib, write_ms)
                 tell(**where, kind=kind, depth=int(depth), requests=kib // 4, milliseconds=ms,
                      instructions=round(ms * 1e6 / (kib / 4)))
-    except (VmError, OSError, ZeroDivisionError) as error:
+                requests += kib // 4
+            if disk != 'null':
+                tell(measure='exits', emulator=emulator.name, variant=variant, disk=disk, requests=requests, exits=exits)
+    except (VmError, OSError, ZeroDivisionError, subprocess.SubprocessError) as error:
         tell(**where, error=str(error)[:600])
+
+
+def swap_kvm(modules):
+    subprocess.run(kmod.unload_command(), shell=True, check=True)
+    for module in modules:
+        subprocess.run(['busybox', 'insmod', str(module)], check=True)
+
+
+def measure_engines(options, emulators, lab, image):
+    """Doorbells that trap, with an engine in the kernel. Afterwards KVM is Debian's own again."""
+    if 'requests' not in options.what:
+        measure_requests(emulators[-1], 'default', lab, 'nvme', image, options.folder)
+        measure_requests(emulators[-1], 'floor', lab, 'null', image, options.folder)
+        measure_requests(emulators[0], 'dbbuf', lab, 'nvme', image, options.folder)
+    subprocess.run(['busybox', 'insmod', str(options.module)], check=True)
+    measure_requests(emulators[0], 'module', lab, 'nvme', image, options.folder)
+    subprocess.run(['busybox', 'rmmod', 'ioregionfd'], check=True)
+    swap_kvm(options.kvm)
+    measure_requests(emulators[0], 'kvm', lab, 'nvme', image, options.folder)
+    stock = next((options.lab / 'kernel').glob('lib/modules/*/kernel/arch/x86/kvm'))
+    swap_kvm([stock / 'kvm.ko', stock / 'kvm-amd.ko'])
 
 
 def private_memory(pid):
@@ -299,6 +336,8 @@ def main():
             for variant in ('dbbuf', 'trapped') if emulator.ours else ('default',):
                 measure_requests(emulator, variant, lab, 'nvme', image, options.folder)
         measure_requests(peer, 'floor', lab, 'null', image, options.folder)
+    if 'engines' in options.what:
+        measure_engines(options, emulators, lab, image)
     if 'virtio' in options.what or 'requests' in options.what:
         for emulator in emulators:
             for variant in ('ioeventfd', 'ioregionfd') if emulator.ours else ('iothread',):
