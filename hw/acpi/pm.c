@@ -57,7 +57,7 @@ static void update_sci(AcpiPM *pm)
     uint16_t events = pm->pm1_sts & pm->pm1_en & (PM1_TMR | PM1_GBL | PM1_PWRBTN | PM1_RTC);
     int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
 
-    qemu_set_irq(pm->sci, events || (pm->gpe_sts & pm->gpe_en));
+    qemu_set_irq(pm->sci, events || (pm->gpe_sts & pm->gpe_en) || pm->sci_shared);
     if ((pm->pm1_en & PM1_TMR) && !(pm->pm1_sts & PM1_TMR)) {
         aio_timer_mod(pm->timer, next_carry(now));
     } else {
@@ -80,6 +80,14 @@ void acpi_pm_power_button(AcpiPM *pm)
 
     pm->pm1_sts |= PM1_PWRBTN;
     pm->woken_by |= PM1_PWRBTN; /* if it sleeps */
+    update_sci(pm);
+}
+
+void acpi_pm_share_sci(AcpiPM *pm, bool level)
+{
+    QEMU_LOCK_GUARD(&pm->lock);
+
+    pm->sci_shared = level;
     update_sci(pm);
 }
 

@@ -452,7 +452,8 @@ static const EnumTable smbios_entry_table = {"SmbiosEntryPointType", smbios_entr
 static const ObjectProperty pc_props[] = {
     DEFINE_PROP_ENUM("smbios-entry-point-type", PCMachineState, smbios_entry, smbios_entry_table, 0,
                      "Entry point of the SMBIOS tables: 32 (2.8), 64 (3.0), auto"),
-    ABSENT("smbus", "bool", "SMBus controller"),
+    DEFINE_PROP_BOOL("smbus", PCMachineState, smbus, true,
+                     "SMBus controller, with the memory modules' EEPROMs"),
     ABSENT("vmport", "OnOffAuto", "VMware port"),
     DEFINE_PROP_STRING("pflash0", PCMachineState, pflash[0], "Node of the flash with the firmware"),
     DEFINE_PROP_STRING("pflash1", PCMachineState, pflash[1], "Node of the flash with variables"),

@@ -40,13 +40,14 @@ static bool add_south_bridge(PCMachineState *pc, GError **errp)
     }
     pm = qdev_new(TYPE_PIIX4_PM);
     PIIX4_PM(pm)->gsi = pc->gsi.line;
+    PIIX4_PM(pm)->smbus = pc->smbus;
     PCI_DEVICE(pm)->devfn = PCI_DEVFN(1, 3);
     if (!qdev_realize_and_unref(pm, BUS(pc->host->bus), errp)) {
         return false;
     }
     pc->power = pm;
     pc->pm = &PIIX4_PM(pm)->pm;
-    return true;
+    return !pc->smbus || spd_eeproms_create(PIIX4_PM(pm)->i2c, MACHINE(pc)->ram_size, errp);
 }
 
 static void piix_firmware_setup(PCMachineState *pc)

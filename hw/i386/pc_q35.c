@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The q35 board. */
+#include "hw/i2c/smbus_ich9.h"
 #include "hw/isa/ich9.h"
 #include "hw/pci-host/q35.h"
 #include "q35_dsdt.h"
@@ -51,10 +52,27 @@ static bool add_sata(PCMachineState *pc, GError **errp)
     return qdev_realize_and_unref(dev, BUS(pc->host->bus), errp);
 }
 
+static bool add_smbus(PCMachineState *pc, GError **errp)
+{
+    DeviceState *dev;
+
+    if (!pc->smbus) {
+        return true;
+    }
+    dev = pc->smbus_dev = qdev_new(TYPE_ICH9_SMBUS);
+    PCI_DEVICE(dev)->devfn = PCI_DEVFN(0x1f, 3);
+    PCI_DEVICE(dev)->multifunction = true;
+    return qdev_realize_and_unref(dev, BUS(pc->host->bus), errp) &&
+           spd_eeproms_create(ICH9_SMBUS(dev)->bus, MACHINE(pc)->ram_size, errp);
+}
+
 static void q35_firmware_setup(PCMachineState *pc)
 {
     mch_firmware_setup(MCH(pc->north));
     ich9_firmware_setup(ICH9_LPC(pc->south));
+    if (pc->smbus_dev) {
+        ich9_smbus_firmware_setup(ICH9_SMBUS(pc->smbus_dev));
+    }
 }
 
 static unsigned q35_pci_irq(uint8_t devfn, int pin, bool at_ioapic)
@@ -88,7 +106,7 @@ static bool q35_init(MachineState *ms, GError **errp)
     pc->board = &q35_board;
     return pc_memory_init(pc, errp) && x86_cpus_init(ms, errp) && add_host(pc, errp) &&
            pc_interrupts_init(pc, OBJECT(pc->host), errp) && add_south_bridge(pc, errp) &&
-           add_sata(pc, errp) && pc_isa_init(pc, errp) && pc_vga_init(pc, errp) &&
+           add_sata(pc, errp) && add_smbus(pc, errp) && pc_isa_init(pc, errp) && pc_vga_init(pc, errp) &&
            pc_drives_init(pc, errp) && pc_firmware_init(pc, errp);
 }
 

@@ -44,6 +44,7 @@ typedef struct AcpiPM {
     uint64_t gpe_sts, gpe_en;          /* lock */
     uint32_t smi_en;                   /* lock */
     uint8_t apm_cmd, apm_sts;          /* lock */
+    bool sci_shared;   /* lock: somebody else asserts the line as well */
     uint16_t woken_by; /* lock; status bits of what would wake the guest */
     bool disable_s3, disable_s4;
     AioTimer *timer; /* carry of the PM timer while its interrupt is enabled */
@@ -57,6 +58,8 @@ void acpi_pm_init(AcpiPM *pm, const AcpiPMModel *model, Object *owner);
 void acpi_pm_reset(AcpiPM *pm);
 /* The user pressed the power button. */
 void acpi_pm_power_button(AcpiPM *pm);
+/* Another device asserts the SCI's line, or no more. Any thread. */
+void acpi_pm_share_sci(AcpiPM *pm, bool level);
 /* General-purpose event n happened. */
 void acpi_pm_gpe(AcpiPM *pm, unsigned n);
 /* Value of the 24-bit timer at ns of the guest's clock. */

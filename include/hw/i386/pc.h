@@ -50,11 +50,12 @@ typedef struct PCMachineState {
     MachineState parent_obj;
     const PCBoard *board;
     int acpi, pit, pic; /* OnOffAuto */
-    bool i8042, hpet, sata;
+    bool i8042, hpet, sata, smbus;
     GSIState gsi;
     PCIHostState *host; /* NULL: no PCI */
     DeviceState *kbd; /* NULL: i8042=off */
     DeviceState *north, *south, *power; /* the board's own chips: host bridge function, ISA bridge, PM function */
+    DeviceState *smbus_dev; /* q35's controller; NULL: none */
     ISABus *isa;
     AcpiPM *pm; /* NULL: no fixed ACPI hardware */
     FWCfgState *fw_cfg;

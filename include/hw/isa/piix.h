@@ -4,6 +4,7 @@
 #define HW_ISA_PIIX_H
 
 #include "hw/acpi/pm.h"
+#include "hw/i2c/smbus_host.h"
 #include "hw/isa/isa.h"
 #include "hw/pci/pci_host.h"
 
@@ -13,6 +14,7 @@
 #define PIIX_PMBASE 0x600
 #define PIIX_GPE_BASE 0xafe0
 #define PIIX_SCI_IRQ 9
+#define PIIX_SMBUS_BASE 0x700
 
 typedef struct PIIX3State {
     PCIDevice parent_obj;
@@ -31,6 +33,10 @@ typedef struct PIIX4PM {
     AcpiPM pm;
     bool pm_mapped;
     uint8_t disable_s3, disable_s4;
+    bool smbus; /* has the SMBus controller; set before realize */
+    SMBusHost host;
+    I2CBus *i2c;
+    bool smbus_mapped;
 } PIIX4PM;
 #define PIIX4_PM(obj) ((PIIX4PM *)(obj))
 
