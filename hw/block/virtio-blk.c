@@ -75,6 +75,7 @@ typedef struct VirtIOBlock {
     char *serial;
     uint16_t num_queues, queue_size;
     bool seg_max_adjust, config_wce, discard, write_zeroes;
+    bool default_writeback; /* the cache mode that a reset brings back */
     uint32_t max_discard_sectors, max_write_zeroes_sectors;
     uint64_t sectors; /* atomic: changes with block_resize */
     void *vmstate_handle;
@@ -423,7 +424,7 @@ static void device_reset(VirtIODevice *vdev)
 {
     VirtIOBlock *s = VIRTIO_BLK(vdev);
 
-    set_writeback(s, s->conf.write_cache != ON_OFF_AUTO_OFF);
+    set_writeback(s, s->default_writeback);
 }
 
 static uint64_t get_features(VirtIODevice *vdev)
@@ -456,7 +457,7 @@ static void init_config(VirtIOBlock *s)
         .physical_block_exp = __builtin_ctz(s->conf.physical_block_size / lbs),
         .min_io_size = s->conf.min_io_size / lbs,
         .opt_io_size = s->conf.opt_io_size / lbs,
-        .writeback = s->conf.write_cache != ON_OFF_AUTO_OFF,
+        .writeback = s->default_writeback,
         .num_queues = s->num_queues,
         .max_discard_sectors = s->discard ? s->max_discard_sectors : 0,
         .max_discard_seg = s->discard,
@@ -557,8 +558,11 @@ static bool virtio_blk_realize(VirtIODevice *vdev, GError **errp)
         return false;
     }
     s->sectors = (uint64_t)len / SECTOR;
+    if (s->conf.write_cache != ON_OFF_AUTO_AUTO) {
+        blk_set_write_cache(s->conf.blk, s->conf.write_cache == ON_OFF_AUTO_ON);
+    }
+    s->default_writeback = blk_write_cache_enabled(s->conf.blk);
     init_config(s);
-    blk_set_write_cache(s->conf.blk, s->conf.write_cache != ON_OFF_AUTO_OFF);
     for (unsigned i = 0; i < s->num_queues; i++) {
         virtio_add_queue(vdev, s->queue_size, sizeof(VirtioBlkReq), false, handle_queue);
     }

@@ -165,9 +165,45 @@ static void flush_next(NvmeRequest *req)
     nvme_complete(req);
 }
 
+/* --- forced unit access of what reads --------------------------------------------------------- */
+
+static uint16_t start_command(NvmeRequest *req);
+
+static void committed(BlkRequest *blk, int ret)
+{
+    NvmeRequest *req = container_of(blk, NvmeRequest, blk);
+
+    if (nvme_io_check(req, ret)) {
+        uint16_t status = start_command(req);
+
+        if (status) {
+            nvme_io_fail(req, status);
+        }
+    }
+}
+
+/* What such a command returns must be durable: first it commits what the write cache holds (1.4,
+ * figures of Read, Compare and Verify, bit FUA). */
+static bool commits_first(const NvmeRequest *req)
+{
+    return (req->cmd.cdw12 & NVME_RW_FUA) &&
+           (req->cmd.opcode == NVME_IO_READ || req->cmd.opcode == NVME_IO_COMPARE ||
+            req->cmd.opcode == NVME_IO_VERIFY);
+}
+
 /* --- dispatch -------------------------------------------------------------------------------- */
 
 uint16_t nvme_io_start(NvmeRequest *req)
+{
+    if (unlikely(commits_first(req))) {
+        nvme_io_prepare(req, BLK_FLUSH, 0, 0, 0, committed);
+        nvme_io_submit(req);
+        return NVME_SUCCESS;
+    }
+    return start_command(req);
+}
+
+static uint16_t start_command(NvmeRequest *req)
 {
     switch (req->cmd.opcode) {
     case NVME_IO_FLUSH:
