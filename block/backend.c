@@ -239,21 +239,30 @@ static int check_request(BlockBackend *blk, BlkRequest *req)
     return 0;
 }
 
-static void start(BlockBackend *blk, BlkQueue *q, BlkRequest *req)
+/* Puts it on the list of what is in flight. */
+static void enlist(BlkQueue *q, BlkRequest *req)
 {
-    int err = check_request(blk, req);
-
     req->start_ns = clock_ns();
-    req->todo = req->op;
-    req->todo_flags = req->flags;
-    req->progress = 0;
-    req->lock_held = false;
+    req->phase = BLK_RUNNING;
     req->prev = NULL;
     req->next = q->list;
     if (q->list) {
         q->list->prev = req;
     }
     q->list = req;
+}
+
+static void start(BlockBackend *blk, BlkQueue *q, BlkRequest *req)
+{
+    int err = check_request(blk, req);
+
+    req->todo = req->op;
+    req->todo_flags = req->flags;
+    req->progress = 0;
+    req->lock_held = false;
+    req->node = NULL;
+    __atomic_store_n(&req->cancelled, false, __ATOMIC_RELAXED);
+    enlist(q, req);
     if (unlikely(err)) {
         blk_request_defer(req, err);
         return;
@@ -281,6 +290,7 @@ void blk_submit(BlockBackend *blk, BlkRequest *req, AioContext *ctx)
     count_up(q);
     if (unlikely(__atomic_load_n(&blk->quiesced, __ATOMIC_SEQ_CST))) {
         req->next = NULL;
+        req->phase = BLK_HELD;
         *q->held_tail = req;
         q->held_tail = &req->next;
         count_down(q);
@@ -312,6 +322,7 @@ void blk_request_done(BlkRequest *req, int ret)
     } else {
         stat_add(&q->failed[req->op], 1);
     }
+    req->phase = BLK_IDLE;
     req->complete(req, ret);
     count_down(q);
 }
@@ -321,6 +332,7 @@ void blk_request_defer(BlkRequest *req, int ret)
     BlkQueue *q = req->queue;
 
     req->result = ret;
+    req->phase = BLK_ENDING;
     req->queue_next = NULL;
     if (!q->done_head) {
         aio_bh_schedule(q->bh);
@@ -338,6 +350,61 @@ void blk_request_restart(BlkRequest *req)
                                         __ATOMIC_RELAXED)) {
     }
     aio_bh_schedule(q->bh);
+}
+
+/* --- taking back
+ * ---------------------------------------------------------------------------------------- */
+
+/* Its drain need not end first. */
+static void cancel_held(BlkQueue *q, BlkRequest *req)
+{
+    BlkRequest **link = &q->held;
+
+    while (*link != req) {
+        link = &(*link)->next;
+    }
+    *link = req->next;
+    if (!*link) {
+        q->held_tail = link;
+    }
+    count_up(q);
+    enlist(q, req);
+    blk_request_defer(req, -ECANCELED);
+}
+
+bool blk_cancel(BlkRequest *req)
+{
+    if (req->phase == BLK_HELD) {
+        cancel_held(req->queue, req);
+    } else if (req->phase == BLK_RUNNING) {
+        __atomic_store_n(&req->cancelled, true, __ATOMIC_RELAXED);
+        if (req->node && req->node->drv->cancel) {
+            req->node->drv->cancel(req->node, req);
+        }
+    }
+    return req->phase == BLK_ENDING && req->result == -ECANCELED;
+}
+
+static void cancel_in_ctx(void *opaque)
+{
+    BlkQueue *q = opaque;
+
+    while (q->held) {
+        blk_cancel(q->held);
+    }
+    for (BlkRequest *req = q->list; req; req = req->next) {
+        blk_cancel(req);
+    }
+}
+
+void blk_cancel_all(BlockBackend *blk)
+{
+    assert_main_loop();
+    for (BlkQueue *q = __atomic_load_n(&blk->queues, __ATOMIC_ACQUIRE); q; q = q->next) {
+        if (aio_context_is_running(q->ctx)) {
+            aio_call(q->ctx, cancel_in_ctx, q);
+        }
+    }
 }
 
 /* What completes from now on (a device submits again from its callback) waits for the next
@@ -472,6 +539,118 @@ static void flush_one(BlockBackend *blk, void *opaque)
     if (f.ret < 0 && !*first) {
         *first = f.ret;
     }
+}
+
+/* --- the process's end
+ * ----------------------------------------------------------------------------------- */
+
+#define PATIENCE_NS (5 * NANOSECONDS_PER_SECOND) /* with requests of which none ends */
+#define TAKEN_BACK_NS NANOSECONDS_PER_SECOND     /* with those that were asked to end */
+#define FLUSH_NS (10 * NANOSECONDS_PER_SECOND)
+
+typedef struct Census {
+    unsigned left;           /* in flight */
+    uint64_t ended, written; /* ever; the latter of what changes the image, and went well */
+} Census;
+
+static void count_one(BlockBackend *blk, void *opaque)
+{
+    Census *c = opaque;
+
+    for (BlkQueue *q = __atomic_load_n(&blk->queues, __ATOMIC_ACQUIRE); q; q = q->next) {
+        c->left += __atomic_load_n(&q->inflight, __ATOMIC_SEQ_CST);
+        c->written += __atomic_load_n(&q->ops[BLK_WRITE], __ATOMIC_RELAXED) +
+                      __atomic_load_n(&q->ops[BLK_DISCARD], __ATOMIC_RELAXED) +
+                      __atomic_load_n(&q->ops[BLK_WRITE_ZEROES], __ATOMIC_RELAXED);
+        for (unsigned op = 0; op < G_N_ELEMENTS(q->ops); op++) {
+            c->ended += __atomic_load_n(&q->ops[op], __ATOMIC_RELAXED) +
+                        __atomic_load_n(&q->failed[op], __ATOMIC_RELAXED);
+        }
+    }
+}
+
+/* Waits until nothing is in flight, as long as requests end now and then; false: some do not. */
+static bool wait_while_moving(int64_t patience)
+{
+    AioTimer *t = aio_timer_new(aio_get_main(), QEMU_CLOCK_REALTIME, nothing, NULL);
+    int64_t since = clock_ns();
+    Census before = {0}, now;
+
+    __atomic_fetch_add(&drain_waiters, 1, __ATOMIC_SEQ_CST);
+    for (;;) {
+        now = (Census){0};
+        blk_foreach(count_one, &now);
+        if (now.ended != before.ended) {
+            before = now;
+            since = clock_ns();
+        }
+        if (!now.left || clock_ns() - since >= patience) {
+            break;
+        }
+        aio_timer_mod(t, since + patience);
+        aio_poll(aio_get_main(), true);
+    }
+    __atomic_fetch_sub(&drain_waiters, 1, __ATOMIC_SEQ_CST);
+    aio_timer_free(t);
+    return !now.left;
+}
+
+static void cancel_one(BlockBackend *blk, void *opaque)
+{
+    blk_cancel_all(blk);
+}
+
+static void complain(BlockBackend *blk, void *opaque)
+{
+    Census c = {0};
+
+    count_one(blk, &c);
+    if (c.left) {
+        warn_report("drive '%s': %u requests do not end; they are left alone", blk_name(blk),
+                    c.left);
+    }
+}
+
+static void last_flush_done(BlkRequest *req, int ret)
+{
+    if (ret < 0) {
+        warn_report("drive '%s' could not be flushed: %s", blk_name(req->queue->blk),
+                    g_strerror(-ret));
+    }
+    g_free(container_of(req, FlushAll, req));
+}
+
+/* Not from the stack: a flush that does not end is left behind.  It passes the drain. */
+static void last_flush(BlockBackend *blk, void *opaque)
+{
+    BlkQueue *q = find_queue(blk, aio_get_main());
+    Census c = {0};
+    FlushAll *f;
+
+    count_one(blk, &c);
+    if (!blk->writes || c.left || !c.written) {
+        return;
+    }
+    f = g_new0(FlushAll, 1);
+    f->req = (BlkRequest){
+        .op = BLK_FLUSH, .complete = last_flush_done, .ctx = aio_get_main(), .queue = q};
+    count_up(q);
+    start(blk, q, &f->req);
+}
+
+/* The drain does not end: what devices still send is never started. */
+void blk_finish_all(void)
+{
+    assert_main_loop();
+    blk_foreach(quiesce_begin, NULL);
+    if (!wait_while_moving(PATIENCE_NS)) {
+        blk_foreach(cancel_one, NULL);
+        if (!wait_while_moving(TAKEN_BACK_NS)) {
+            blk_foreach(complain, NULL);
+        }
+    }
+    blk_foreach(last_flush, NULL);
+    wait_while_moving(FLUSH_NS);
 }
 
 int blk_flush_all(void)

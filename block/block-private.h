@@ -36,6 +36,9 @@ typedef struct BlockDriver {
     /* Works on req (todo, todo_flags, bytes, iov) at offset: completes it with blk_request_done()
      * later, fails it with blk_request_defer(), or passes it to a child.  req->ctx's thread. */
     void (*submit)(BlockNode *bs, BlkRequest *req, uint64_t offset);
+    /* req, which this node works on, is to end soon (req->cancelled is set): completes it by blk_request_defer() with -ECANCELED
+     * if it can be taken back.  In req->ctx's thread.  NULL: it cannot. */
+    void (*cancel)(BlockNode *bs, BlkRequest *req);
     /* If requests pass through unchanged but for an offset: that offset, into *child; else NULL.
      * Used to skip the node. */
     BlockNode *(*bypass)(BlockNode *bs, uint64_t *offset);
@@ -67,6 +70,13 @@ struct BlockNode {
     int64_t length; /* atomic; bytes */
     uint32_t request_alignment, mem_alignment;
 };
+
+typedef enum BlkPhase {
+    BLK_IDLE,    /* not in flight */
+    BLK_HELD,    /* came during a drain */
+    BLK_RUNNING, /* with a node */
+    BLK_ENDING,  /* completes at the next turn of the loop */
+} BlkPhase;
 
 /* Where one context's requests of a back end are. */
 typedef struct BlkQueue {
@@ -153,6 +163,8 @@ void range_lock_destroy(RangeLock *rl);
  * then). */
 bool range_lock_take(RangeLock *rl, BlkRequest *req, uint64_t start, uint64_t end,
                      bool serialising);
+/* Does not wait any more; false: it has the lock, or gets it right now. */
+bool range_lock_forget(RangeLock *rl, BlkRequest *req);
 void range_lock_drop(RangeLock *rl, BlkRequest *req);
 
 /* drive.c */
@@ -189,6 +201,7 @@ typedef struct FileState {
     RangeLock ranges;
 } FileState;
 void file_submit(BlockNode *bs, BlkRequest *req, uint64_t offset);
+void file_cancel(BlockNode *bs, BlkRequest *req);
 
 /* True if all bytes are zero. */
 bool block_iov_is_zero(const struct iovec *iov, int niov);

@@ -41,6 +41,12 @@ static void finish_later(BlkRequest *req, int ret)
     blk_request_defer(req, ret);
 }
 
+/* Nobody wants it any more; looked at between its parts.  Any thread. */
+static bool given_up(const BlkRequest *req)
+{
+    return __atomic_load_n(&req->cancelled, __ATOMIC_RELAXED);
+}
+
 static int rw_flags(BlkRequest *req)
 {
     return req->todo_flags & BLK_REQ_FUA && !req->node->cache_no_flush ? RWF_DSYNC : 0;
@@ -98,6 +104,9 @@ static int rw_rest(BlkRequest *req)
     ssize_t n;
 
     while (req->progress < req->bytes) {
+        if (unlikely(given_up(req))) {
+            return -ECANCELED;
+        }
         if (req->progress || req->niov > IOV_MAX) {
             copy = copy ? copy : g_new(struct iovec, MIN(req->niov, IOV_MAX));
             n = rw_once(req, copy, slice(req, req->progress, copy), rw_flags(req));
@@ -132,6 +141,7 @@ static void work_done(AioWork *w, int res)
 static void start_work(BlkRequest *req, int (*fn)(AioWork *w))
 {
     req->work.work = fn;
+    req->aio.complete = NULL;
     req->work.done = work_done;
     aio_work_submit(req->ctx, &req->work);
 }
@@ -248,7 +258,8 @@ static int bounce_work(AioWork *w)
     while (req->progress < req->bytes && ret == 0) {
         uint64_t len = MIN(req->bytes - req->progress, BOUNCE_MAX);
 
-        ret = bounce_piece(req, buf, req->node_offset + req->progress, len);
+        ret = given_up(req) ? -ECANCELED
+                            : bounce_piece(req, buf, req->node_offset + req->progress, len);
         req->progress += ret == 0 ? len : 0;
     }
     free(buf);
@@ -282,6 +293,10 @@ static void ring_done(AioRequest *aio, int res)
         finish(req, res);
         return;
     }
+    if (given_up(req)) {
+        finish(req, -ECANCELED);
+        return;
+    }
     /* In part: a worker goes on, and meets the end of the file or the reason. */
     req->progress = res;
     start_work(req, rw_work);
@@ -292,6 +307,7 @@ static void ring_rw(BlkRequest *req)
     AioRequest *aio = &req->aio;
 
     aio->complete = ring_done;
+    req->work.work = NULL;
     aio->op = req->todo == BLK_READ ? AIO_READV : AIO_WRITEV;
     aio->fd = state_of(req)->fd;
     aio->mode = rw_flags(req);
@@ -361,6 +377,7 @@ static void start_flush(BlkRequest *req)
         finish_later(req, 0);
     } else if (s->ring && aio_has_io_uring(req->ctx)) {
         req->aio.complete = flush_done;
+        req->work.work = NULL;
         req->aio.op = AIO_FDATASYNC;
         req->aio.fd = s->fd;
         aio_submit(req->ctx, &req->aio);
@@ -421,7 +438,7 @@ static int write_zero_bytes(BlkRequest *req)
     while (done < req->bytes && ret == 0) {
         uint64_t len = MIN(req->bytes - done, chunk);
 
-        ret = write_block(req, zeros, len, req->node_offset + done);
+        ret = given_up(req) ? -ECANCELED : write_block(req, zeros, len, req->node_offset + done);
         done += len;
     }
     free(zeros);
@@ -472,6 +489,10 @@ void file_submit(BlockNode *bs, BlkRequest *req, uint64_t offset)
 {
     FileState *s = bs->state;
 
+    if (unlikely(given_up(req))) {
+        finish_later(req, -ECANCELED); /* while it waited for its range */
+        return;
+    }
     if (unlikely(s->track) &&
         (req->todo == BLK_WRITE || req->todo == BLK_WRITE_ZEROES || req->todo == BLK_DISCARD) &&
         !take_range(req)) {
@@ -499,5 +520,18 @@ void file_submit(BlockNode *bs, BlkRequest *req, uint64_t offset)
             finish_later(req, 0);
         }
         break;
+    }
+}
+
+void file_cancel(BlockNode *bs, BlkRequest *req)
+{
+    FileState *s = bs->state;
+
+    if (s->track && !req->lock_held && range_lock_forget(&s->ranges, req)) {
+        blk_request_defer(req, -ECANCELED);
+    } else if (req->work.work && aio_work_cancel(req->ctx, &req->work)) {
+        finish_later(req, -ECANCELED); /* no worker had taken it */
+    } else if (req->aio.complete) {
+        aio_cancel(req->ctx, &req->aio);
     }
 }

@@ -5,6 +5,7 @@
 typedef struct NullState {
     uint64_t size, latency_ns;
     bool read_zeroes;
+    bool give_back; /* a request that waits for its latency can be cancelled */
 } NullState;
 
 static bool null_open(BlockNode *bs, json_object *opts, GError **errp)
@@ -16,6 +17,7 @@ static bool null_open(BlockNode *bs, json_object *opts, GError **errp)
     if (opts_take_size(opts, "size", GiB, &s->size, errp) &&
         opts_take_uint(opts, "latency-ns", 0, 3600 * NANOSECONDS_PER_SECOND, &s->latency_ns,
                        errp) &&
+        opts_take_bool(opts, "x-give-back", true, &s->give_back, errp) &&
         opts_take_bool(opts, "read-zeroes", false, &s->read_zeroes, errp)) {
         if (s->size <= INT64_MAX) {
             return true;
@@ -63,8 +65,19 @@ static void null_submit(BlockNode *bs, BlkRequest *req, uint64_t offset)
         blk_request_defer(req, 0);
         return;
     }
+    /* The caller's thread is the timer's. */
     req->priv = aio_timer_new(req->ctx, QEMU_CLOCK_REALTIME, latency_over, req);
     aio_timer_mod(req->priv, qemu_clock_get_ns(QEMU_CLOCK_REALTIME) + s->latency_ns);
+}
+
+static void null_cancel(BlockNode *bs, BlkRequest *req)
+{
+    NullState *s = bs->state;
+
+    if (s->give_back) {
+        aio_timer_free(req->priv);
+        blk_request_defer(req, -ECANCELED);
+    }
 }
 
 static int64_t null_allocated(BlockNode *bs)
@@ -74,8 +87,10 @@ static int64_t null_allocated(BlockNode *bs)
 
 #define NULL_DRIVER(n) \
     { \
-        .name = n, .options = (const char *const[]){"size", "latency-ns", "read-zeroes", NULL}, \
-        .open = null_open, .close = null_close, .submit = null_submit, \
+        .name = n, \
+        .options = \
+            (const char *const[]){"size", "latency-ns", "read-zeroes", "x-give-back", NULL}, \
+        .open = null_open, .close = null_close, .submit = null_submit, .cancel = null_cancel, \
         .get_length = null_get_length, .truncate = null_truncate, .allocated = null_allocated, \
     }
 const BlockDriver block_driver_null_co = NULL_DRIVER("null-co");

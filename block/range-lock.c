@@ -58,6 +58,19 @@ bool range_lock_take(RangeLock *rl, BlkRequest *req, uint64_t start, uint64_t en
     return false;
 }
 
+bool range_lock_forget(RangeLock *rl, BlkRequest *req)
+{
+    QEMU_LOCK_GUARD(&rl->lock);
+
+    for (BlkRequest **link = &rl->waiting; *link; link = &(*link)->lock_next) {
+        if (*link == req) {
+            *link = req->lock_next;
+            return true;
+        }
+    }
+    return false;
+}
+
 void range_lock_drop(RangeLock *rl, BlkRequest *req)
 {
     BlkRequest **link, *go = NULL;

@@ -429,8 +429,7 @@ void vm_cleanup(void)
         pause_all_vcpus();
     }
     notify_all(rs.exits);
-    blk_drain_all();
-    blk_flush_all();
+    blk_finish_all();
     net_cleanup();
     monitor_cleanup();
     qemu_chr_cleanup();

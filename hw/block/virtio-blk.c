@@ -111,6 +111,10 @@ static bool check_result(VirtioBlkReq *req, int ret)
     if (likely(ret >= 0)) {
         return true;
     }
+    if (ret == -ECANCELED) {
+        complete(req, VIRTIO_BLK_S_IOERR); /* the queue ends: nobody looks, nothing is wrong */
+        return false;
+    }
     switch (blk_error_action(s->conf.blk, req->blk.op == BLK_READ, -ret)) {
     case BLOCK_ERROR_ACTION_IGNORE:
         return true;
@@ -320,7 +324,8 @@ static VirtioBlkReq *req_at(VirtQueue *vq, unsigned i)
     return (VirtioBlkReq *)(vq->elems + i * vq->elem_size);
 }
 
-/* Those that the error policy parked will never be submitted again. */
+/* Those that the error policy parked will never be submitted again; the others end as soon as the
+ * back end lets them. */
 static void stop_queue(VirtQueue *vq)
 {
     for (unsigned i = 0; i < vq->ring.num; i++) {
@@ -329,6 +334,8 @@ static void stop_queue(VirtQueue *vq)
         if (req->elem.in_use && req->parked) {
             req->parked = false;
             virtqueue_drop(vq, &req->elem);
+        } else if (req->elem.in_use) {
+            blk_cancel(&req->blk);
         }
     }
 }
@@ -581,6 +588,7 @@ static void virtio_blk_unrealize(VirtIODevice *vdev)
     VirtIOBlock *s = VIRTIO_BLK(vdev);
 
     qemu_del_vm_change_state_handler(s->vmstate_handle);
+    blk_cancel_all(s->conf.blk);
     blk_drain(s->conf.blk);
     blk_set_resize_cb(s->conf.blk, NULL, NULL);
     blk_detach_dev(s->conf.blk); /* now: the disk may go elsewhere */

@@ -2,8 +2,8 @@
 /*
  * Abort (NVMe 1.4, section 5.1).  An event request, a command that the error policy keeps, and one
  * that still lies in the ring end at once, or as soon as they are fetched.  One that goes step by
- * step, or that waits for a fused pair, ends before its next step.  What the back end works on runs
- * to its end.
+ * step, or that waits for a fused pair, ends before its next step.  What the back end works on ends
+ * at once if the back end gives it back, and runs to its end otherwise.
  */
 #include "nvme.h"
 
@@ -50,8 +50,9 @@ static void abort_in_ctx(void *opaque)
             req->status = NVME_ABORT_REQUESTED;
             nvme_complete(req);
             c->aborted = true;
-        } else if (req->bounce || req->waiting) {
-            req->aborted = !req->pair; /* a pair is not torn apart */
+        } else if (!req->pair) { /* a pair is not torn apart */
+            req->aborted |= req->bounce || req->waiting;
+            c->aborted = blk_cancel(&req->blk);
         }
         return;
     }

@@ -76,6 +76,7 @@ static void step_done(BlkRequest *blk, int ret)
 {
     Format *f = container_of(blk, Format, blk);
 
+    f->req->home_blk = NULL;
     /* Without secure erase the old data may stay where a back end cannot deallocate. */
     if (ret < 0 && blk->op != BLK_DISCARD) {
         f->status = NVME_WRITE_FAULT;
@@ -109,6 +110,7 @@ static void erase_next(Format *f)
                               .offset = f->offset,
                               .bytes = len,
                               .complete = step_done};
+        f->req->home_blk = &f->blk;
         blk_submit(ns->blk, &f->blk, n->home);
         return;
     }

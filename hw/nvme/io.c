@@ -19,8 +19,6 @@ static uint16_t status_of(NvmeRequest *req, int ret)
         return NVME_CAPACITY_EXCEEDED;
     case -ENOMEM:
         return NVME_INTERNAL_ERROR;
-    case -ECANCELED:
-        return NVME_ABORT_REQUESTED;
     default:
         return req->blk.op == BLK_READ ? NVME_UNRECOVERED_READ : NVME_WRITE_FAULT;
     }
@@ -33,6 +31,10 @@ bool nvme_io_check(NvmeRequest *req, int ret)
     }
     if (ret >= 0) {
         nvme_io_fail(req, NVME_ABORT_REQUESTED);
+        return false;
+    }
+    if (ret == -ECANCELED) {
+        nvme_io_fail(req, NVME_ABORT_REQUESTED); /* nothing is wrong with the medium */
         return false;
     }
     nvme_count(&req->sq->stats.media_errors, 1);

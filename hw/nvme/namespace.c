@@ -366,6 +366,7 @@ void nvme_ns_unplug(NvmeNamespace *ns)
     __atomic_store_n(&ns->going, true, __ATOMIC_RELAXED);
     nvme_sanitize_stop(s, NULL);
     while (being_formatted(ns)) {
+        blk_cancel_all(ns->blk);
         aio_poll(aio_get_main(), false);
         g_usleep(50);
     }
@@ -378,7 +379,9 @@ void nvme_ns_unplug(NvmeNamespace *ns)
     }
     s->ns[ns->nsid] = NULL;
     qemu_mutex_unlock(&s->lock);
+    blk_cancel_all(ns->blk);
     nvme_quiesce_wait(s, ns);
+    blk_cancel_all(ns->blk);
     blk_drain(ns->blk);
     nvme_ns_free(ns);
 }

@@ -55,6 +55,7 @@ struct NvmeRequest {
     NvmeCqe cqe;
     NvmeData data;
     BlkRequest blk;
+    BlkRequest *home_blk; /* an admin command's: what it waits for at home, or NULL */
     uint16_t status;
     bool busy;    /* fetched, not yet completed */
     bool parked;  /* failed with policy "stop": submitted again when the VM runs */

@@ -171,8 +171,8 @@ static void registers_at_home(void *opaque)
     nvme_features_reset(n);
 }
 
-/* Main loop: ends all commands and queues, then resets the registers. Commands in flight run to
- * their end: images answer in bounded time. */
+/* Main loop: ends all commands and queues, then resets the registers.  Commands in flight are taken
+ * back from their back end; what the kernel keeps is waited for. */
 static void nvme_stop(NvmeCtrl *n)
 {
     StopCall c = {.n = n};

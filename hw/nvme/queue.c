@@ -686,6 +686,13 @@ static void sq_stop_in_ctx(void *opaque)
             req->parked = false;
             req->status = NVME_ABORT_SQ_DELETED;
             nvme_complete(req);
+        } else if (req->busy && req->home_blk) {
+            blk_cancel(req->home_blk);
+        } else if (req->busy && req->ns) {
+            /* What the back end gives back ends now, not when a medium answers that may never do.
+             */
+            req->aborted |= !req->pair && (req->bounce || req->waiting);
+            blk_cancel(&req->blk);
         }
     }
     if (!sq->inflight) {

@@ -312,11 +312,37 @@ static bool works_for(NvmeSubsystem *s, NvmeCtrl *n)
     return s->sanitize && s->sanitize->status == RUNNING && (!n || s->sanitize->n == n);
 }
 
+/* At the home of the controller that works. */
+static void take_back(void *opaque)
+{
+    NvmeSanitize *z = opaque;
+
+    if (z->n) {
+        blk_cancel(&z->blk);
+    }
+}
+
+static void stop_step(NvmeSubsystem *s)
+{
+    NvmeSanitize *z = s->sanitize;
+    AioContext *home = NULL;
+
+    qemu_mutex_lock(&s->lock);
+    if (z->n) {
+        home = z->n->home;
+    }
+    qemu_mutex_unlock(&s->lock);
+    __atomic_store_n(&z->stop, true, __ATOMIC_RELAXED);
+    if (home) {
+        aio_call(home, take_back, z);
+    }
+}
+
 void nvme_sanitize_stop(NvmeSubsystem *s, NvmeCtrl *n)
 {
     assert_main_loop();
     while (works_for(s, n)) {
-        __atomic_store_n(&s->sanitize->stop, true, __ATOMIC_RELAXED);
+        stop_step(s);
         aio_poll(aio_get_main(), false);
         g_usleep(50);
     }

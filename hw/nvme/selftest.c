@@ -195,6 +195,7 @@ void nvme_self_test_stop(NvmeCtrl *n, unsigned why)
     }
     if (t->reading) {
         t->stop = why;
+        blk_cancel(&t->blk);
     } else {
         finish(n, why);
     }

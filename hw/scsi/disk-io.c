@@ -42,7 +42,7 @@ static void blk_done(BlkRequest *blk, int ret)
 {
     SCSIRequest *r = container_of(blk, SCSIRequest, blk);
 
-    if (unlikely(ret < 0)) {
+    if (unlikely(ret < 0) && !(ret == -ECANCELED && r->aborted)) {
         switch (blk_error_action(r->backend, blk->op == BLK_READ, -ret)) {
         case BLOCK_ERROR_ACTION_STOP:
             if (!r->aborted) {

@@ -270,5 +270,7 @@ void scsi_req_abort(SCSIRequest *r)
     if (r->parked) {
         r->parked = false;
         scsi_req_done(r);
+    } else {
+        blk_cancel(&r->blk);
     }
 }

@@ -260,7 +260,8 @@ static void reset_at_home(void *opaque)
     }
 }
 
-/* Chains in flight run to their end: back ends answer in bounded time. */
+/* Chains in flight end: the device's stop_queue() takes back what its back end gives back; what the
+ * kernel keeps is waited for. */
 void virtio_reset_wait(VirtIODevice *vdev)
 {
     ResetCall c = {.vdev = vdev};

@@ -46,12 +46,21 @@ struct BlkRequest {
     BlkRequest *queue_next;         /* done, or to be started again */
     bool lock_held, lock_serialising;
     void *priv;                     /* the node's */
+    uint8_t phase;                  /* BlkPhase; the submitting thread's */
+    bool cancelled;                 /* atomic: blk_cancel() was called since it was submitted */
     int result;
     int64_t start_ns;
 };
 
 /* Never completes from inside this call.  Bad extents complete with -EIO, writes to read-only nodes with -EACCES / -EPERM. */
 void blk_submit(BlockBackend *blk, BlkRequest *req, AioContext *ctx);
+
+/* req, if it is in flight, is to end soon: it completes as always, later, with -ECANCELED where it could be taken back.  What the kernel is
+ * working on and does not give back runs to its end, and so do writes that have begun.  True: it ends with -ECANCELED; false: not known yet, or not in flight.  In the
+ * submitting context. */
+bool blk_cancel(BlkRequest *req);
+/* The same for all that is in flight at blk.  Main loop; returns when each context was told. */
+void blk_cancel_all(BlockBackend *blk);
 
 /* Finds a node (node-name) or a -drive (id), and takes hold of it for dev; NULL with errp: unknown, in use by another device, no permission.
  * dev may be NULL (tests, tools).  A device that goes without blk_detach_dev() is detached. */
@@ -77,6 +86,9 @@ bool blk_set_error_policy(BlockBackend *blk, const char *rerror, const char *wer
  * after it. */
 void blk_drain(BlockBackend *blk);
 void blk_drain_all(void);
+/* For the process's end: the same, and flushes every image; but takes back what makes no progress for 5 s, waits
+ * 10 s at most for the flushes, and leaves alone, with a warning, what does not end even so. */
+void blk_finish_all(void);
 /* Flushes every image (main loop, waits); 0 or the first error. */
 int blk_flush_all(void);
 

@@ -167,11 +167,15 @@ struct AioRequest {
     uint64_t offset, len;                        /* len: AIO_FALLOCATE */
     const struct iovec *iov;                     /* must live until completion */
     int niov;
+    bool cancelled;                              /* loop's own */
 };
 
 /* Queues req; submissions of one loop iteration go to the kernel together.  complete() is never entered from inside this
  * call.  On an epoll engine the request runs in the thread pool instead. */
 void aio_submit(AioContext *ctx, AioRequest *req);
+/* Asks the kernel to give req back: it completes with -ECANCELED if the kernel does, otherwise as it would have.  At home; req was submitted to
+ * ctx and has not completed. */
+void aio_cancel(AioContext *ctx, AioRequest *req);
 /* True if the context's engine has io_uring file I/O. */
 bool aio_has_io_uring(AioContext *ctx);
 
@@ -186,6 +190,8 @@ struct AioWork {
     int res;           /* pool's own */
 };
 void aio_work_submit(AioContext *ctx, AioWork *w);
+/* Takes back work for which no worker had time yet; true: neither work() nor done() is called.  At home. */
+bool aio_work_cancel(AioContext *ctx, AioWork *w);
 
 /* --- eventfd ---------------------------------------------------------------------------------------------------------- */
 

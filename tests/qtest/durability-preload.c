@@ -41,6 +41,25 @@ static void *next_symbol(const char *name)
     return p;
 }
 
+/* In a worker: what the kernel does not give back. */
+static void hang(void)
+{
+    while (__atomic_load_n(&page->hang, __ATOMIC_RELAXED)) {
+        usleep(1000);
+    }
+}
+
+/* Something to read from that never has anything. */
+static int empty_pipe(void)
+{
+    static int ends[2] = {-1, -1};
+
+    if (ends[0] < 0 && pipe2(ends, O_CLOEXEC)) {
+        abort();
+    }
+    return ends[0];
+}
+
 /* Counts; true: it is to fail. */
 static bool seen(unsigned *count, const int *fail)
 {
@@ -62,6 +81,7 @@ int fdatasync(int fd)
         errno = EIO;
         return -1;
     }
+    hang();
     return next(fd);
 }
 
@@ -74,6 +94,7 @@ ssize_t pwritev64v2(int fd, const struct iovec *iov, int n, off64_t offset, int 
         errno = EIO;
         return -1;
     }
+    hang();
     return next(fd, iov, n, offset, flags);
 }
 
@@ -93,7 +114,11 @@ static void look_at_ring(struct io_uring *ring)
             continue;
         }
         __atomic_fetch_add(&page->by_ring, 1, __ATOMIC_RELAXED);
-        if (fail) {
+        if (__atomic_load_n(&page->hang, __ATOMIC_RELAXED)) {
+            static char nowhere[1];
+
+            io_uring_prep_read(sqe, empty_pipe(), nowhere, 1, -1); /* user_data stays as it is */
+        } else if (fail) {
             sqe->fd = -1;
             sqe->flags &= ~IOSQE_FIXED_FILE;
         }

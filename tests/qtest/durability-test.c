@@ -95,7 +95,7 @@ static NvmeCmd nvme_rw(QNvme *n, uint8_t opcode, uint32_t dw12)
         .opcode = opcode, .nsid = 1, .dptr.prp1 = n->page, .cdw10 = 8, .cdw12 = 7 | dw12};
 }
 
-static QNvme *nvme_start(const Way *w, const char *cache, QNvmeHome home)
+static QNvme *nvme_start(const Way *w, const char *cache, QHome home)
 {
     g_autofree char *args = drive(w, cache);
     QNvme *n = qnvme_start(home, args, "");
@@ -118,8 +118,7 @@ static void nvme_copy(QNvme *n)
 static void test_nvme(const void *opaque)
 {
     const Way *w = opaque;
-    QNvme *n = nvme_start(w, "writeback",
-                          g_str_equal(w->name, "ring") ? QNVME_PER_QUEUE : QNVME_MAIN_LOOP);
+    QNvme *n = nvme_start(w, "writeback", g_str_equal(w->name, "ring") ? PER_QUEUE : MAIN_LOOP);
     NvmeCmd flush = {.opcode = NVME_IO_FLUSH, .nsid = 1}, cmd = nvme_rw(n, NVME_IO_WRITE, 0);
 
     sees_writes(nvme_request, n, &cmd, w);
@@ -159,7 +158,7 @@ static void test_nvme(const void *opaque)
 /* Data at an address that the image cannot take directly: through a buffer, and as durable. */
 static void test_nvme_bounce(const void *opaque)
 {
-    QNvme *n = nvme_start(opaque, "none", QNVME_IOTHREAD);
+    QNvme *n = nvme_start(opaque, "none", IOTHREAD);
     NvmeCmd cmd = nvme_rw(n, NVME_IO_WRITE, FUA);
 
     depends(nvme_request, n, &cmd, DURABLE);
@@ -174,13 +173,13 @@ static void test_nvme_bounce(const void *opaque)
 static void test_nvme_caches(const void *opaque)
 {
     NvmeCmd flush = {.opcode = NVME_IO_FLUSH, .nsid = 1}, cmd;
-    QNvme *n = nvme_start(opaque, "writethrough", QNVME_IOREGIONFD);
+    QNvme *n = nvme_start(opaque, "writethrough", IOREGIONFD);
 
     cmd = nvme_rw(n, NVME_IO_WRITE, 0);
     depends(nvme_request, n, &cmd, DURABLE);
     depends(nvme_request, n, &flush, SYNC);
     qnvme_stop(n);
-    n = nvme_start(opaque, "unsafe", QNVME_IOREGIONFD); /* asked for, and got */
+    n = nvme_start(opaque, "unsafe", IOREGIONFD); /* asked for, and got */
     cmd = nvme_rw(n, NVME_IO_WRITE, FUA);
     depends(nvme_request, n, &cmd, NOTHING);
     depends(nvme_request, n, &flush, NOTHING);
@@ -298,23 +297,22 @@ static void test_scsi(const void *opaque)
                          fua[10] = {0x2a, 8, 0, 0, 0, 8, 0, 0, 8};
     const Way *w = opaque;
     g_autofree char *args = drive(w, "writeback"), *through = drive(w, "writethrough");
-    g_autofree char *options =
-        g_strdup_printf("%s@-device scsi-hd,drive=d0,scsi-id=0,dpofua=on", args);
-    g_autofree char *options2 = g_strdup_printf("%s@-device scsi-hd,drive=d0,scsi-id=0", through);
-    static const uint8_t unit_ready[10] = {0};
-    Scsi *d = scsi_start(options, "", "virtio-scsi-pci", false);
+    Scsi *d =
+        scsi_start(MAIN_LOOP, false, args, "", "-device scsi-hd,drive=d0,scsi-id=0,dpofua=on");
 
-    scsi_init(d, 0, 1, 64, false);
-    scsi_request(d, unit_ready); /* the unit attention of the start */
+    d->target = d->lun = 0;
+    scsi_init(d, 0, 4, 64, false);
+    scsi_ready(d);
     sees_writes(scsi_request, d, out, w);
     depends(scsi_request, d, sync, SYNC);
     depends(scsi_request, d, out, NOTHING);
     depends(scsi_request, d, fua, DURABLE);
     scsi_stop(d);
 
-    d = scsi_start(options2, "", "virtio-scsi-pci", false);
-    scsi_init(d, 0, 1, 64, false);
-    scsi_request(d, unit_ready);
+    d = scsi_start(IOTHREAD, false, through, "", "-device scsi-hd,drive=d0,scsi-id=0");
+    d->target = d->lun = 0;
+    scsi_init(d, 0, 4, 64, false);
+    scsi_ready(d);
     depends(scsi_request, d, out, DURABLE);
     depends(scsi_request, d, sync, SYNC);
     scsi_stop(d);
@@ -359,7 +357,7 @@ static void test_ide(const void *opaque)
 /* What the guest wrote without a flush is made durable when the machine stops. */
 static void test_stop(const void *opaque)
 {
-    QNvme *n = nvme_start(opaque, "writeback", QNVME_IOTHREAD);
+    QNvme *n = nvme_start(opaque, "writeback", IOTHREAD);
     NvmeCmd cmd = nvme_rw(n, NVME_IO_WRITE, 0);
 
     forget();
@@ -387,7 +385,7 @@ static void set_up(const char *library)
     g_setenv(DURABILITY_ENV, path, true);
     g_setenv("LD_PRELOAD", library, true);
     g_setenv("ASAN_OPTIONS", asan, true);
-    image = qnvme_image(IMAGE_SIZE);
+    image = qpattern_image(IMAGE_SIZE);
 }
 
 int main(int argc, char **argv)

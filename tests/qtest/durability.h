@@ -11,6 +11,8 @@ typedef struct DurabilityPage {
     int fail_sync;    /* fdatasync, by call or by ring */
     int fail_durable; /* writes with RWF_DSYNC */
     int fail_plain;   /* other writes */
+    int hang;         /* writes and fdatasync wait as long as this is set; on a ring, until they are
+                         cancelled */
     /* Counted by the library, failed ones included. */
     unsigned syncs, durable, plain;
     unsigned by_ring; /* of them all, those that went through a ring */

@@ -417,7 +417,7 @@ static void test_sanitize_meanwhile(const void *opaque)
 {
     QNvme *n = qnvme_start(
         GPOINTER_TO_INT(opaque),
-        "-blockdev driver=null-co,node-name=d0,size=64M,latency-ns=300000000,read-zeroes=on", "");
+        "-blockdev driver=null-co,node-name=d0,size=64M,x-give-back=off,latency-ns=300000000,read-zeroes=on", "");
     uint64_t buf = qtest_alloc(n->s, 4096, 4096);
 
     qnvme_bring_up(n, 1, false);
@@ -444,7 +444,7 @@ static void test_sanitize_meanwhile(const void *opaque)
 static void test_unplug_meanwhile(const void *opaque)
 {
     QHome home = qhome_of(opaque);
-    static const char disk[] = "size=256M,latency-ns=100000000,read-zeroes=on";
+    static const char disk[] = "size=256M,x-give-back=off,latency-ns=100000000,read-zeroes=on";
     g_autofree char *args = g_strdup_printf(
         "-blockdev driver=null-co,node-name=d0,%s -blockdev driver=null-co,node-name=d1,%s "
         "-device pcie-root-port,id=rp0,addr=06.0,chassis=1,slot=1",

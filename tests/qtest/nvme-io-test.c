@@ -515,7 +515,8 @@ static void test_dbbuf(const void *opaque)
 /* A disk whose requests take 100 ms of virtual time: they stay in flight until the test moves the
  * clock. */
 #define SLOW_DISK \
-    "-blockdev driver=null-co,node-name=d0,size=1G,latency-ns=100000000,read-zeroes=on"
+    "-blockdev " \
+    "driver=null-co,node-name=d0,size=1G,x-give-back=off,latency-ns=100000000,read-zeroes=on"
 
 static QNvme *start_slow(QHome home)
 {

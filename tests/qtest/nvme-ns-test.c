@@ -208,7 +208,7 @@ static void test_detach_in_flight(const void *opaque)
 {
     QHome home = qhome_of(opaque);
     g_autofree char *args = g_strdup_printf(
-        "-blockdev driver=null-co,node-name=d1,size=1M,latency-ns=50000000,read-zeroes=on "
+        "-blockdev driver=null-co,node-name=d1,size=1M,x-give-back=off,latency-ns=50000000,read-zeroes=on "
         "-device nvme,id=n0,serial=s0,drive=d1,addr=04.0%s",
         qnvme_home_props(home));
     QNvme *n = qnvme_start_devices(home, args);

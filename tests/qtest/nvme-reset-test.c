@@ -10,7 +10,8 @@
 #define DNR NVME_DNR
 
 static const char *const slow =
-    "-blockdev driver=null-co,node-name=d0,size=1M,latency-ns=30000000,read-zeroes=on ";
+    "-blockdev "
+    "driver=null-co,node-name=d0,size=1M,x-give-back=off,latency-ns=30000000,read-zeroes=on ";
 
 static void submit(QNvme *n, unsigned count, uint64_t buf)
 {

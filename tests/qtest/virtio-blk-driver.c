@@ -55,7 +55,8 @@ Blk *blk_start(QHome home, bool legacy, const char *props)
 Blk *blk_start_slow(QHome home, bool legacy, unsigned ms)
 {
     g_autofree char *drive = g_strdup_printf(
-        "-blockdev null-co,size=4M,read-zeroes=on,latency-ns=%u000000,node-name=d0", ms);
+        "-blockdev null-co,size=4M,read-zeroes=on,x-give-back=off,latency-ns=%u000000,node-name=d0",
+        ms);
 
     return blk_start_with(home, legacy, "virtio-blk-pci", drive, ",packed=on");
 }

@@ -98,7 +98,7 @@ static void test_unplug(const void *opaque)
     g_autofree char *members =
         g_strdup_printf(", 'drive': 'd0', 'num-queues': 4, 'queue-size': 64%s", props[home]);
     QVirtioPort *port = qvirtio_port_new(
-        "%s -blockdev null-co,size=4M,read-zeroes=on,latency-ns=50000000,node-name=d0",
+        "%s -blockdev null-co,size=4M,read-zeroes=on,x-give-back=off,latency-ns=50000000,node-name=d0",
         qhome_args(home));
 
     for (unsigned i = 0; i < 3; i++) {

@@ -268,7 +268,7 @@ static void test_change(const void *opaque)
 static void test_busy(const void *opaque)
 {
     Scsi *d = start(qhome_of(opaque),
-                    "-blockdev null-co,size=4M,read-zeroes=on,latency-ns=20000000,node-name=slow",
+                    "-blockdev null-co,size=4M,read-zeroes=on,x-give-back=off,latency-ns=20000000,node-name=slow",
                     ",drive=slow");
 
     go(d);

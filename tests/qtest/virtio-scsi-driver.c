@@ -66,7 +66,8 @@ Scsi *scsi_start_disk(QHome home, bool legacy, const char *controller, const cha
 Scsi *scsi_start_slow(QHome home, unsigned ms)
 {
     g_autofree char *drive = g_strdup_printf(
-        "-blockdev null-co,size=4M,read-zeroes=on,latency-ns=%u000000,node-name=d0", ms);
+        "-blockdev null-co,size=4M,read-zeroes=on,x-give-back=off,latency-ns=%u000000,node-name=d0",
+        ms);
 
     return scsi_start_drive(home, false, drive, ",packed=on", "");
 }

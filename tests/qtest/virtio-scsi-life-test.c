@@ -62,10 +62,10 @@ static void abort_twice(Scsi *d)
 
         scsi_fill(d, 8);
         qtest_memwrite(d->s, first, t, sizeof(t));
+        qtest_memset(d->s, resp, 0xee, 2);
         qvirtio_add(&d->v->q[0], bufs, 2, false);
         bufs[1].addr = resp + 1;
         qvirtio_add(&d->v->q[0], bufs, 2, false);
-        qtest_memset(d->s, resp, 0xee, 2);
         qvirtio_kick(&d->v->q[0]);
         d->tmf_us = g_get_monotonic_time();
         qvirtio_wait(&d->v->q[0], &used);
@@ -247,7 +247,7 @@ static void test_controller_unplug(const void *opaque)
     g_autofree char *members =
         g_strdup_printf(", 'num_queues': 4, 'virtqueue_size': 64%s", props[home]);
     QVirtioPort *port = qvirtio_port_new(
-        "%s -blockdev null-co,size=4M,read-zeroes=on,latency-ns=50000000,node-name=d0",
+        "%s -blockdev null-co,size=4M,read-zeroes=on,x-give-back=off,latency-ns=50000000,node-name=d0",
         qhome_args(home));
 
     for (unsigned i = 0; i < 3; i++) {

@@ -91,6 +91,8 @@ typedef struct AioEngine {
     void (*update)(AioContext *ctx, AioHandler *h);
     /* True if there is something to collect; no system call. */
     bool (*ready)(AioContext *ctx);
+    /* Asks the kernel to give a request back.  NULL: it cannot. */
+    void (*cancel)(AioContext *ctx, AioRequest *req);
     /* Hands what was queued to the kernel. */
     void (*flush)(AioContext *ctx);
     /* Does flush, sleeps at most timeout ns (< 0: no limit, 0: not at all) until there is something

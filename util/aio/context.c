@@ -247,11 +247,20 @@ void aio_submit(AioContext *ctx, AioRequest *req)
 {
     aio_assert_home(ctx);
     aio_engine_need(ctx);
+    req->cancelled = false;
     if (ctx->engine->submit) {
         __atomic_fetch_add(&ctx->inflight, 1, __ATOMIC_RELAXED);
         ctx->engine->submit(ctx, req);
     } else {
         aio_pool_submit_request(ctx, req);
+    }
+}
+
+void aio_cancel(AioContext *ctx, AioRequest *req)
+{
+    aio_assert_home(ctx);
+    if (ctx->engine && ctx->engine->cancel) {
+        ctx->engine->cancel(ctx, req);
     }
 }
 

@@ -171,6 +171,28 @@ void aio_work_submit(AioContext *ctx, AioWork *w)
     }
 }
 
+bool aio_work_cancel(AioContext *ctx, AioWork *w)
+{
+    AioPool *pool = pool_of(ctx);
+    AioWork **link;
+
+    qemu_mutex_lock(&pool->lock);
+    for (link = &pool->head; *link && *link != w; link = &(*link)->next) {
+    }
+    if (!*link) {
+        qemu_mutex_unlock(&pool->lock);
+        return false;
+    }
+    *link = w->next;
+    if (!*link) {
+        pool->tail = link;
+    }
+    pool->queued--;
+    qemu_mutex_unlock(&pool->lock);
+    __atomic_fetch_sub(&ctx->inflight, 1, __ATOMIC_RELAXED);
+    return true;
+}
+
 bool aio_work_run_done(AioContext *ctx)
 {
     AioWork *w, *next, *list = NULL;

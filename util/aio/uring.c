@@ -272,6 +272,19 @@ static void uring_submit(AioContext *ctx, AioRequest *req)
     }
 }
 
+/* Best effort: with no room in the ring the request just goes on. */
+static void uring_cancel(AioContext *ctx, AioRequest *req)
+{
+    struct io_uring_sqe *sqe = get_sqe(state_of(ctx));
+
+    req->cancelled = true;
+    if (sqe) {
+        io_uring_prep_cancel(sqe, (void *)((uintptr_t)req | TAG_REQUEST), 0);
+        sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+        tag(sqe, NULL, TAG_NONE);
+    }
+}
+
 static void submit_waiting(UringState *s)
 {
     while (s->waiting) {
@@ -289,8 +302,12 @@ static void submit_waiting(UringState *s)
 static void request_completed(AioContext *ctx, AioRequest *req, int res)
 {
     if (unlikely(res == -EINTR || res == -EAGAIN)) {
-        uring_submit(ctx, req);
-        return;
+        if (req->cancelled) {
+            res = -ECANCELED;
+        } else {
+            uring_submit(ctx, req);
+            return;
+        }
     }
     __atomic_fetch_sub(&ctx->inflight, 1, __ATOMIC_RELAXED);
     req->complete(req, res);
@@ -417,6 +434,7 @@ const AioEngine aio_engine_uring = {
     .cleanup = uring_cleanup,
     .update = uring_update,
     .ready = uring_ready,
+    .cancel = uring_cancel,
     .flush = uring_flush,
     .wait = uring_wait,
     .dispatch = uring_dispatch,
