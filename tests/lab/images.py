@@ -13,6 +13,8 @@ LEVEL1_MODULES = ['9p', '9pnet_virtio', 'virtio_pci', 'kvm_amd', 'tun']
 # crc32c is wanted by ext4 through the crypto API, crct10dif and crc64 by the NVMe driver
 GUEST_MODULES = ['crc32c_generic', 'crct10dif_generic', 'crc64_rocksoft_generic', 'ext4', 'nvme', 'virtio_pci',
                  'virtio_mmio', 'virtio_blk', 'null_blk', 'virtio_net', 'af_packet', 'virtio_scsi', 'sd_mod', 'sr_mod']
+# The guest of the power cuts wants xfs, and not all the rest: it boots often.
+POWER_CUT_MODULES = ['crc32c_generic', 'ext4', 'xfs', 'nvme', 'virtio_pci', 'virtio_blk']
 # For the guests' command line. noearly: on AMD this kernel looks for an AGP aperture on 256 buses before it knows which there
 # are, with 130,000 port accesses; that is most of a boot on an emulated machine.
 GUEST_APPEND = 'console=ttyS0 panic=-1 quiet loglevel=4 pci=noearly'
@@ -38,7 +40,8 @@ class Images:
         newest = max(path.stat().st_mtime for path in sources)
         self.level1 = self.lab / 'level1.cpio'
         self.guest = self.lab / 'guest.cpio'
-        for path, make in ((self.level1, self._make_level1), (self.guest, self._make_guest)):
+        self.power_cut = self.lab / 'power-cut.cpio'
+        for path, make in ((self.level1, self._make_level1), (self.guest, self._make_guest), (self.power_cut, self._make_power_cut)):
             if not path.exists() or path.stat().st_mtime < newest:
                 say(f'making {path.name}')
                 make(path)
@@ -47,6 +50,18 @@ class Images:
         archive = initramfs.Archive()
         initramfs.base(archive, HERE / 'guest/level1-init')
         initramfs.modules(archive, self.kernel, LEVEL1_MODULES)
+        archive.write(path)
+
+    def _make_power_cut(self, path):
+        program = self.lab / 'records'
+        subprocess.run(['gcc', '-O2', '-Wall', '-Wextra', '-o', str(program), str(HERE / 'guest/records.c')], check=True)
+        archive = initramfs.Archive()
+        initramfs.base(archive, HERE / 'guest/init')
+        initramfs.modules(archive, self.kernel, POWER_CUT_MODULES)
+        archive.file('bin/records', program.read_bytes(), True)
+        for name, source in initramfs.libraries(program).items():
+            archive.file(name if name.startswith('/') else 'lib/' + name, pathlib.Path(source).read_bytes(), True)
+        archive.file('jobs/power-cut', (HERE / 'guest/jobs/power-cut').read_bytes())
         archive.write(path)
 
     def _make_guest(self, path):
