@@ -641,6 +641,9 @@ static void last_flush(BlockBackend *blk, void *opaque)
 /* The drain does not end: what devices still send is never started. */
 void blk_finish_all(void)
 {
+    if (!backends) {
+        return; /* perhaps so early that there is no loop to wait in */
+    }
     assert_main_loop();
     blk_foreach(quiesce_begin, NULL);
     if (!wait_while_moving(PATIENCE_NS)) {
