@@ -28,8 +28,12 @@
 #define CLASS_MQ 4
 #define MQ_VQ_PAIRS_SET 0
 #define MQ_RSS_CONFIG 1
+#define MQ_HASH_CONFIG 2
 #define CLASS_GUEST_OFFLOADS 5
 #define GUEST_OFFLOADS_SET 0
+#define CLASS_NOTF_COAL 6
+#define NOTF_COAL_TX_SET 0
+#define NOTF_COAL_RX_SET 1
 
 /* --- what pairs have a copy of --------------------------------------------------------------- */
 
@@ -66,9 +70,10 @@ static void update_pair(void *opaque)
     p->filter = n->filter;
     p->rss = n->rss;
     p->active = p->nq.index < n->active_pairs;
-    p->hdr_len = has(n, VIRTIO_NET_F_MRG_RXBUF) || has(n, VIRTIO_F_VERSION_1)
-                     ? sizeof(NetVnetHdr)
-                     : offsetof(NetVnetHdr, num_buffers);
+    p->hdr_len = virtio_net_hdr_len(&n->parent_obj);
+    p->hash_report = has(n, VIRTIO_NET_F_HASH_REPORT);
+    virtqueue_coalesce(p->rx, n->coal_rx.max_packets, n->coal_rx.max_usecs);
+    virtqueue_coalesce(p->tx, n->coal_tx.max_packets, n->coal_tx.max_usecs);
     if (peer && p->nq.vnet && peer->port->info->set_offload && offloads != p->offloads) {
         p->offloads = offloads;
         peer->port->info->set_offload(peer, offloads);
@@ -238,6 +243,31 @@ static uint8_t rss_config(VirtIONet *n, const VirtElem *e)
     return CTRL_OK;
 }
 
+static uint8_t hash_config(VirtIONet *n, const VirtElem *e)
+{
+    VirtNetRss *rss = has(n, VIRTIO_NET_F_HASH_REPORT) ? virtio_net_hash_parse(e) : NULL;
+
+    if (!rss) {
+        return CTRL_ERR;
+    }
+    virtio_net_set_rss(n, rss);
+    return CTRL_OK;
+}
+
+static uint8_t set_coalescing(VirtIONet *n, uint8_t cmd, const VirtElem *e)
+{
+    VirtNetCoal coal;
+
+    if (cmd > NOTF_COAL_RX_SET || !has(n, VIRTIO_NET_F_NOTF_COAL) ||
+        e->out_bytes != 2 + sizeof(coal) ||
+        virtio_elem_read(e, 2, &coal, sizeof(coal)) != sizeof(coal)) {
+        return CTRL_ERR;
+    }
+    *(cmd == NOTF_COAL_TX_SET ? &n->coal_tx : &n->coal_rx) = coal;
+    virtio_net_update_pairs(n);
+    return CTRL_OK;
+}
+
 static uint8_t set_offloads(VirtIONet *n, const VirtElem *e)
 {
     uint64_t want, all = n->parent_obj.features &
@@ -269,11 +299,14 @@ static uint8_t command(VirtIONet *n, uint8_t class, uint8_t cmd, const VirtElem 
     case CLASS_ANNOUNCE:
         return cmd == ANNOUNCE_ACK ? announce_ack(n, e) : CTRL_ERR;
     case CLASS_MQ:
-        return cmd == MQ_VQ_PAIRS_SET ? set_pairs(n, e)
-               : cmd == MQ_RSS_CONFIG ? rss_config(n, e)
-                                      : CTRL_ERR;
+        return cmd == MQ_VQ_PAIRS_SET  ? set_pairs(n, e)
+               : cmd == MQ_RSS_CONFIG  ? rss_config(n, e)
+               : cmd == MQ_HASH_CONFIG ? hash_config(n, e)
+                                       : CTRL_ERR;
     case CLASS_GUEST_OFFLOADS:
         return cmd == GUEST_OFFLOADS_SET ? set_offloads(n, e) : CTRL_ERR;
+    case CLASS_NOTF_COAL:
+        return set_coalescing(n, cmd, e);
     default:
         return CTRL_ERR;
     }

@@ -124,7 +124,20 @@ static void deliver(VirtNetPair *p, NetVnetHdr *h, Cursor *from, size_t len, Vir
     size_t at = p->hdr_len;
 
     h->num_buffers = n;
-    virtio_elem_write(elems[0], 0, h, p->hdr_len);
+    virtio_elem_write(elems[0], 0, h, MIN(p->hdr_len, sizeof(*h)));
+    if (unlikely(p->hash_report)) {
+        VirtNetHash hash = {0};
+
+        if (p->rss) {
+            uint8_t head[HEAD_BYTES];
+
+            hash = virtio_net_hash(
+                p->rss, head,
+                virtio_iov_read(from->iov, from->left, from->offset, head, sizeof(head)));
+        }
+        virtio_elem_write(elems[0], sizeof(*h), &hash, sizeof(hash));
+    }
+    virtqueue_not_packets(p->rx, n - 1);
     for (int i = 0; i < n; i++) {
         size_t part = MIN(len, elems[i]->in_bytes - at);
 
@@ -184,7 +197,7 @@ bool virtio_net_receive(NetQueue *nq, const struct iovec *iov, unsigned niov, si
         return true;
     }
     if (unlikely(p->rss)) {
-        unsigned queue = virtio_net_rss_queue(p->rss, head, n);
+        unsigned queue = virtio_net_rss_queue(p->rss, head, n, nq->index);
 
         if (queue != nq->index) {
             virtio_net_hand_over(virtio_net_pair(p->n, queue), iov, niov, len);
@@ -272,7 +285,7 @@ static void transmit(VirtNetPair *p, const VirtElem *e)
     NetVnetHdr h = {0};
     unsigned n;
 
-    virtio_elem_read(e, 0, &h, p->hdr_len);
+    virtio_elem_read(e, 0, &h, MIN(p->hdr_len, sizeof(h)));
     h.flags &= NET_HDR_F_NEEDS_CSUM;
     h.num_buffers = 0;
     if (len < ETH_HLEN || len > NET_PACKET_MAX) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * virtio-net's receive-side scaling (virtio 1.2, sections 5.1.6.4.3 and 5.1.6.5.7): which queue a
- * packet goes to.
+ * packet goes to; and hash reports (5.1.6.4.4), which tell the driver what it would be.
  *
  * A packet comes in at the queue that the back end chose.  If its hash names another one, it is
  * copied into the inbox of that pair, whose bottom half goes on with it in that pair's thread.
@@ -14,13 +14,15 @@
 #define HASH_IPV6 BIT(3)
 #define HASH_TCPV6 BIT(4)
 #define HASH_UDPV6 BIT(5)
-#define HASH_INPUT 36 /* bytes at most: two IPv6 addresses, two ports */
+#define REPORT(type) (__builtin_ctz(type) + 1) /* as a packet's header names it */
+#define HASH_INPUT 36                          /* bytes at most: two IPv6 addresses, two ports */
 
 #define INBOX_PACKETS 1024
 #define INBOX_BYTES (4 * MiB)
 
 struct VirtNetRss {
     uint32_t types;
+    bool steers; /* chooses the queue, too */
     uint16_t mask, unclassified, max_queue;
     uint16_t table[VIRTIO_NET_RSS_MAX_TABLE];
     uint32_t part[HASH_INPUT][256]; /* what a byte at a place adds to the hash */
@@ -68,13 +70,14 @@ static uint32_t hash_of(const VirtNetRss *r, const uint8_t *addrs, unsigned len,
     return hash;
 }
 
-unsigned virtio_net_rss_queue(const VirtNetRss *r, const uint8_t *f, size_t len)
+VirtNetHash virtio_net_hash(const VirtNetRss *r, const uint8_t *f, size_t len)
 {
+    const VirtNetHash none = {0};
     const uint8_t *ip = f + 14, *l4;
-    unsigned type, proto, addrs, ports;
+    unsigned type, proto, ports;
 
     if (len < 14) {
-        return r->unclassified;
+        return none;
     }
     type = f[12] << 8 | f[13];
     if (type == 0x8100 && len >= 18) {
@@ -88,25 +91,32 @@ unsigned virtio_net_rss_queue(const VirtNetRss *r, const uint8_t *f, size_t len)
         proto = (ip[6] & 0x3f) || ip[7] ? 0 : ip[9];
         ports = proto == 6 ? HASH_TCPV4 : proto == 17 ? HASH_UDPV4 : 0;
         if ((r->types & ports) && (size_t)(l4 - ip) + 4 <= len) {
-            addrs = hash_of(r, ip + 12, 8, l4);
-        } else if (r->types & HASH_IPV4) {
-            addrs = hash_of(r, ip + 12, 8, NULL);
-        } else {
-            return r->unclassified;
+            return (VirtNetHash){hash_of(r, ip + 12, 8, l4), REPORT(ports), 0};
+        }
+        if (r->types & HASH_IPV4) {
+            return (VirtNetHash){hash_of(r, ip + 12, 8, NULL), REPORT(HASH_IPV4), 0};
         }
     } else if (type == 0x86dd && len >= 40 && ip[0] >> 4 == 6) {
         ports = ip[6] == 6 ? HASH_TCPV6 : ip[6] == 17 ? HASH_UDPV6 : 0;
         if ((r->types & ports) && len >= 44) {
-            addrs = hash_of(r, ip + 8, 32, ip + 40);
-        } else if (r->types & HASH_IPV6) {
-            addrs = hash_of(r, ip + 8, 32, NULL);
-        } else {
-            return r->unclassified;
+            return (VirtNetHash){hash_of(r, ip + 8, 32, ip + 40), REPORT(ports), 0};
         }
-    } else {
-        return r->unclassified;
+        if (r->types & HASH_IPV6) {
+            return (VirtNetHash){hash_of(r, ip + 8, 32, NULL), REPORT(HASH_IPV6), 0};
+        }
     }
-    return r->table[addrs & r->mask];
+    return none;
+}
+
+unsigned virtio_net_rss_queue(const VirtNetRss *r, const uint8_t *f, size_t len, unsigned own)
+{
+    VirtNetHash h;
+
+    if (!r->steers) {
+        return own;
+    }
+    h = virtio_net_hash(r, f, len);
+    return h.report ? r->table[h.value & r->mask] : r->unclassified;
 }
 
 /* --- the command: home ----------------------------------------------------------------------- */
@@ -131,6 +141,7 @@ VirtNetRss *virtio_net_rss_parse(VirtIONet *n, const VirtElem *e, unsigned *pair
         return NULL;
     }
     r = g_new0(VirtNetRss, 1);
+    r->steers = true;
     r->types = head.types;
     r->mask = head.mask;
     r->unclassified = r->max_queue = head.unclassified;
@@ -159,6 +170,29 @@ VirtNetRss *virtio_net_rss_parse(VirtIONet *n, const VirtElem *e, unsigned *pair
     prepare_hash(r, key);
     *pairs = MAX(tail.max_tx, r->max_queue + 1u);
     return g_steal_pointer(&r);
+}
+
+VirtNetRss *virtio_net_hash_parse(const VirtElem *e)
+{
+    struct QEMU_PACKED {
+        uint32_t types;
+        uint16_t reserved[4];
+        uint8_t key_len;
+    } head;
+    uint8_t key[VIRTIO_NET_RSS_MAX_KEY] = {0};
+    VirtNetRss *r;
+
+    if (virtio_elem_read(e, 2, &head, sizeof(head)) != sizeof(head) ||
+        (head.types & ~VIRTIO_NET_RSS_TYPES) || head.key_len > sizeof(key) ||
+        (head.types && head.key_len != sizeof(key)) ||
+        virtio_elem_read(e, 2 + sizeof(head), key, head.key_len) != head.key_len ||
+        e->out_bytes != 2 + sizeof(head) + head.key_len) {
+        return NULL;
+    }
+    r = g_new0(VirtNetRss, 1);
+    r->types = head.types;
+    prepare_hash(r, key);
+    return r;
 }
 
 /* --- inboxes --------------------------------------------------------------------------------- */

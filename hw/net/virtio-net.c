@@ -172,6 +172,8 @@ static const struct {
     {VIRTIO_NET_F_GUEST_ANNOUNCE, VIRTIO_NET_F_CTRL_VQ},
     {VIRTIO_NET_F_MQ, VIRTIO_NET_F_CTRL_VQ},
     {VIRTIO_NET_F_RSS, VIRTIO_NET_F_CTRL_VQ},
+    {VIRTIO_NET_F_HASH_REPORT, VIRTIO_NET_F_CTRL_VQ},
+    {VIRTIO_NET_F_NOTF_COAL, VIRTIO_NET_F_CTRL_VQ},
 };
 
 static uint64_t get_features(VirtIODevice *vdev)
@@ -183,7 +185,8 @@ static uint64_t get_features(VirtIODevice *vdev)
                  BIT_ULL(VIRTIO_NET_F_CTRL_RX) | BIT_ULL(VIRTIO_NET_F_CTRL_RX_EXTRA) |
                  BIT_ULL(VIRTIO_NET_F_CTRL_VLAN) | BIT_ULL(VIRTIO_NET_F_CTRL_MAC_ADDR) |
                  BIT_ULL(VIRTIO_NET_F_GUEST_ANNOUNCE) | BIT_ULL(VIRTIO_NET_F_MQ) |
-                 BIT_ULL(VIRTIO_NET_F_RSS);
+                 BIT_ULL(VIRTIO_NET_F_RSS) | BIT_ULL(VIRTIO_NET_F_HASH_REPORT) |
+                 BIT_ULL(VIRTIO_NET_F_NOTF_COAL);
 
     f &= n->wanted;
     for (size_t i = 0; i < G_N_ELEMENTS(dependencies); i++) {
@@ -208,6 +211,17 @@ static bool validate_features(VirtIODevice *vdev, uint64_t f)
            (f & (BIT_ULL(VIRTIO_NET_F_HOST_TSO4) | BIT_ULL(VIRTIO_NET_F_HOST_TSO6)));
 }
 
+unsigned virtio_net_hdr_len(VirtIODevice *vdev)
+{
+    if (virtio_has_feature(vdev, VIRTIO_NET_F_HASH_REPORT)) {
+        return sizeof(NetVnetHdr) + sizeof(VirtNetHash);
+    }
+    return virtio_has_feature(vdev, VIRTIO_NET_F_MRG_RXBUF) ||
+                   virtio_has_feature(vdev, VIRTIO_F_VERSION_1)
+               ? sizeof(NetVnetHdr)
+               : offsetof(NetVnetHdr, num_buffers);
+}
+
 /* What was negotiated is in force. */
 static void driver_ok(VirtIODevice *vdev)
 {
@@ -225,6 +239,7 @@ static void device_reset(VirtIODevice *vdev)
     n->active_pairs = 1;
     n->guest_offloads = 0;
     n->announce = false;
+    n->coal_rx = n->coal_tx = (VirtNetCoal){0};
     virtio_net_filter_reset(n);
     virtio_config_write(vdev, offsetof(VirtioNetConfig, mac), n->mac, NET_ALEN, false);
     virtio_net_update_status(n);
@@ -258,10 +273,7 @@ static void queue_started(VirtQueue *vq)
 
     if (p) {
         /* Legacy drivers may use queues before they say DRIVER_OK. */
-        p->hdr_len = virtio_has_feature(vdev, VIRTIO_NET_F_MRG_RXBUF) ||
-                             virtio_has_feature(vdev, VIRTIO_F_VERSION_1)
-                         ? sizeof(NetVnetHdr)
-                         : offsetof(NetVnetHdr, num_buffers);
+        p->hdr_len = virtio_net_hdr_len(vdev);
         if (vq == p->tx && p->congested) {
             virtqueue_block(vq, true);
         }
@@ -547,6 +559,9 @@ static const ObjectProperty feature_props[] = {
             "the driver announces itself when asked to"),
     FEATURE("mq", VIRTIO_NET_F_MQ, false, "as many pairs of queues as the back end has queues"),
     FEATURE("rss", VIRTIO_NET_F_RSS, false, "the driver says which queue a packet comes to"),
+    FEATURE("hash", VIRTIO_NET_F_HASH_REPORT, false, "packets come with a hash of their addresses"),
+    FEATURE("notf_coal", VIRTIO_NET_F_NOTF_COAL, true,
+            "the driver may say how long its notifications wait for more packets"),
 };
 
 static const ObjectProperty virtio_net_props[] = {

@@ -33,9 +33,11 @@
 #define VIRTIO_NET_F_GUEST_ANNOUNCE 21
 #define VIRTIO_NET_F_MQ 22
 #define VIRTIO_NET_F_CTRL_MAC_ADDR 23
+#define VIRTIO_NET_F_NOTF_COAL 53
 #define VIRTIO_NET_F_GUEST_USO4 54
 #define VIRTIO_NET_F_GUEST_USO6 55
 #define VIRTIO_NET_F_HOST_USO 56
+#define VIRTIO_NET_F_HASH_REPORT 57
 #define VIRTIO_NET_F_RSS 60
 #define VIRTIO_NET_F_SPEED_DUPLEX 63
 
@@ -56,6 +58,13 @@ G_STATIC_ASSERT(sizeof(VirtioNetConfig) == 24);
 #define VIRTIO_NET_RSS_MAX_TABLE 128
 #define VIRTIO_NET_RSS_TYPES 0x3fu /* IPv4, IPv6, each alone, with TCP, with UDP */
 
+/* Behind the header of each packet, with VIRTIO_NET_F_HASH_REPORT [5.1.6.4.4]. */
+typedef struct VirtNetHash {
+    uint32_t value;
+    uint16_t report; /* what it is the hash of; 0: there is none */
+    uint16_t padding;
+} VirtNetHash;
+
 #define MAC_TABLE_SIZE 64 /* of each of the two tables */
 
 /* What the driver wants to receive [5.1.6.5.1 to 3]. */
@@ -68,6 +77,11 @@ typedef struct RxFilter {
     uint8_t uni[MAC_TABLE_SIZE][NET_ALEN], multi[MAC_TABLE_SIZE][NET_ALEN];
     uint32_t vlans[4096 / 32];
 } RxFilter;
+
+/* Notification coalescing [5.1.6.5.8]. */
+typedef struct VirtNetCoal {
+    uint32_t max_packets, max_usecs;
+} VirtNetCoal;
 
 typedef struct VirtIONet VirtIONet;
 typedef struct VirtNetRss VirtNetRss; /* which queue a packet goes to; constant once made */
@@ -82,6 +96,7 @@ typedef struct VirtNetPair {
     RxFilter filter;       /* a copy of the device's */
     bool active;           /* below the number of pairs that the driver asked for */
     unsigned hdr_len;      /* of the driver's headers */
+    bool hash_report;      /* they have a hash */
     struct iovec *iov;     /* of a frame being sent */
     uint8_t *frame;        /* one in one piece, for what is left to do */
     const VirtNetRss *rss; /* NULL: the back end chooses the queue */
@@ -123,7 +138,8 @@ struct VirtIONet {
     unsigned active_pairs;
     VirtNetRss *rss;
     uint64_t guest_offloads; /* feature bits that are on now */
-    bool announce;           /* VIRTIO_NET_S_ANNOUNCE */
+    VirtNetCoal coal_rx, coal_tx;
+    bool announce; /* VIRTIO_NET_S_ANNOUNCE */
 };
 #define VIRTIO_NET(obj) ((VirtIONet *)(obj))
 
@@ -142,8 +158,12 @@ void virtio_net_resume_tx(NetQueue *nq);
 /* True: the frame, whose first bytes (14, or 18 if it has them) are at head, is wanted. */
 bool virtio_net_filter_accepts(const RxFilter *f, const uint8_t *head, size_t len);
 
-/* The pair that the frame goes to. */
-unsigned virtio_net_rss_queue(const VirtNetRss *r, const uint8_t *frame, size_t len);
+/* The pair that the frame goes to; own: if the driver does not choose. */
+unsigned virtio_net_rss_queue(const VirtNetRss *r, const uint8_t *frame, size_t len, unsigned own);
+/* For the driver's header. */
+VirtNetHash virtio_net_hash(const VirtNetRss *r, const uint8_t *frame, size_t len);
+/* Length of the headers that were negotiated. */
+unsigned virtio_net_hdr_len(VirtIODevice *vdev);
 /* Any pair's context: puts a packet into the inbox of another pair; bounded, what does not fit is
  * lost. */
 void virtio_net_hand_over(VirtNetPair *to, const struct iovec *iov, unsigned niov, size_t len);
@@ -155,6 +175,8 @@ void virtio_net_inbox_free(VirtNetPair *p);
 
 /* Home: the command's data; NULL: they make no sense.  *pairs: how many are in use. g_free. */
 VirtNetRss *virtio_net_rss_parse(VirtIONet *n, const VirtElem *e, unsigned *pairs);
+/* The same for the command that wants hashes only. */
+VirtNetRss *virtio_net_hash_parse(const VirtElem *e);
 void virtio_net_handle_ctrl(VirtQueue *vq);
 void virtio_net_filter_reset(VirtIONet *n);
 /* Gives each pair the filter, the offloads and whether it is active, as they are now. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * virtio-balloon (virtio 1.2, section 5.5): the guest gives pages back and takes them again; it
- * tells its statistics; and it reports pages that are free.  Main loop, where those live who ask.
+ * tells its statistics; it reports pages that are free, and hints at them when it is asked to. Main
+ * loop, where those live who ask.
  */
 #include "hw/boards.h"
 #include "hw/virtio/virtio-pci.h"
@@ -20,6 +21,7 @@
 #define VIRTIO_BALLOON_F_MUST_TELL_HOST 0
 #define VIRTIO_BALLOON_F_STATS_VQ 1
 #define VIRTIO_BALLOON_F_DEFLATE_ON_OOM 2
+#define VIRTIO_BALLOON_F_FREE_PAGE_HINT 3
 #define VIRTIO_BALLOON_F_PAGE_POISON 4
 #define VIRTIO_BALLOON_F_REPORTING 5
 
@@ -27,6 +29,9 @@ typedef struct BalloonConfig {
     uint32_t num_pages, actual; /* 4 KiB pages in the balloon: wanted, there */
     uint32_t free_page_hint_cmd_id, poison_val;
 } BalloonConfig;
+
+/* free_page_hint_cmd_id [5.5.6.7]; other numbers name a round of hints. */
+enum { HINT_STOP, HINT_DONE, HINT_FIRST };
 
 /* Statistics by tag [5.5.6.3.1]. */
 static const char *const stat_names[] = {
@@ -44,8 +49,11 @@ typedef struct QEMU_PACKED BalloonStat {
 
 typedef struct VirtIOBalloon {
     VirtIODevice parent_obj;
-    bool deflate_on_oom, page_poison, reporting;
-    VirtQueue *inflate, *deflate, *stats, *report;
+    bool deflate_on_oom, page_poison, reporting, hint_wanted;
+    VirtQueue *inflate, *deflate, *stats, *hint, *report;
+    uint32_t hint_round;      /* the last one that was asked for; 0: none */
+    bool hinting;             /* the driver has begun that round, and not ended it */
+    uint64_t hinted;          /* bytes, in that round */
     uint64_t stat[NUM_STATS]; /* UINT64_MAX: not told */
     int64_t stats_time;       /* seconds since 1970; 0: never */
     VirtElem *stats_elem;     /* given back to ask for news */
@@ -127,6 +135,91 @@ static void handle_report(VirtQueue *vq)
         }
         virtqueue_push(vq, e, 0);
     }
+}
+
+/* --- hints ----------------------------------------------------------------------------------- */
+
+static uint32_t config_word(VirtIOBalloon *s, unsigned offset);
+
+/* Tells the driver what it is to do. */
+static void hint_command(VirtIOBalloon *s, uint32_t id)
+{
+    virtio_config_write(&s->parent_obj, offsetof(BalloonConfig, free_page_hint_cmd_id), &id,
+                        sizeof(id), true);
+}
+
+/* The driver names the round that it begins, or ends one with another number.  Numbers of rounds
+ * that are over are late: what follows them is not looked at. */
+static void hint_message(VirtIOBalloon *s, uint32_t id)
+{
+    uint32_t wanted = config_word(s, offsetof(BalloonConfig, free_page_hint_cmd_id));
+    bool ended = s->hinting;
+
+    s->hinting = id >= HINT_FIRST && id == wanted;
+    if (ended && !s->hinting && wanted >= HINT_FIRST) {
+        hint_command(s, HINT_DONE); /* the pages are the guest's again */
+    }
+}
+
+static void handle_hint(VirtQueue *vq)
+{
+    VirtIOBalloon *s = VIRTIO_BALLOON(vq->vdev);
+    VirtElem *e;
+
+    while ((e = virtqueue_pop(vq))) {
+        uint32_t id;
+
+        if (e->out_bytes) {
+            if (virtio_elem_read(e, 0, &id, sizeof(id)) == sizeof(id)) {
+                hint_message(s, id);
+            }
+        } else if (s->hinting) {
+            /* Nobody needs what the pages hold until the driver is told that all is done. */
+            for (unsigned i = 0; i < e->num_in && !pages_are_poisoned(s); i++) {
+                discard(e->iov[i].iov_base, e->iov[i].iov_len);
+            }
+            s->hinted += e->in_bytes;
+        }
+        virtqueue_push(vq, e, 0);
+    }
+}
+
+static json_object *hints_get(Object *obj, const ObjectProperty *prop, GError **errp)
+{
+    VirtIOBalloon *s = VIRTIO_BALLOON(obj);
+
+    return json_object_new_boolean(
+        s->timer && config_word(s, offsetof(BalloonConfig, free_page_hint_cmd_id)) >= HINT_FIRST);
+}
+
+static bool hints_set(Object *obj, const ObjectProperty *prop, json_object *value, GError **errp)
+{
+    VirtIOBalloon *s = VIRTIO_BALLOON(obj);
+
+    if (!s->timer || !virtio_driver_ok(&s->parent_obj) ||
+        !virtio_has_feature(&s->parent_obj, VIRTIO_BALLOON_F_FREE_PAGE_HINT)) {
+        error_setg(errp,
+                   "%s: the guest has no driver that gives hints at free pages; the device needs "
+                   "free-page-hint=on",
+                   prop->name);
+        return false;
+    }
+    if (json_object_get_boolean(value)) {
+        s->hint_round =
+            MAX(s->hint_round + 1, HINT_FIRST); /* and behind the last number the first */
+        s->hinting = false;
+        s->hinted = 0;
+        hint_command(s, s->hint_round);
+    } else if (config_word(s, offsetof(BalloonConfig, free_page_hint_cmd_id)) >= HINT_FIRST) {
+        s->hinting = false;
+        hint_command(s, HINT_DONE);
+    }
+    return true;
+}
+
+static json_object *hinted_get(Object *obj, const ObjectProperty *prop, GError **errp)
+{
+    return json_object_new_uint64(VIRTIO_BALLOON(obj)->hinted);
 }
 
 /* --- statistics ------------------------------------------------------------------------------ */
@@ -353,6 +446,9 @@ static void device_reset(VirtIODevice *vdev)
     /* The pages that it held are the next driver's. */
     virtio_config_write(vdev, offsetof(BalloonConfig, actual), &zero, sizeof(zero), false);
     virtio_config_write(vdev, offsetof(BalloonConfig, poison_val), &zero, sizeof(zero), false);
+    virtio_config_write(vdev, offsetof(BalloonConfig, free_page_hint_cmd_id), &zero, sizeof(zero),
+                        false);
+    s->hinting = false;
     clear_stats(s);
     s->stats_time = 0;
 }
@@ -363,6 +459,7 @@ static uint64_t get_features(VirtIODevice *vdev)
 
     return BIT_ULL(VIRTIO_BALLOON_F_STATS_VQ) |
            (s->deflate_on_oom ? BIT_ULL(VIRTIO_BALLOON_F_DEFLATE_ON_OOM) : 0) |
+           (s->hint_wanted ? BIT_ULL(VIRTIO_BALLOON_F_FREE_PAGE_HINT) : 0) |
            (s->page_poison ? BIT_ULL(VIRTIO_BALLOON_F_PAGE_POISON) : 0) |
            (s->reporting ? BIT_ULL(VIRTIO_BALLOON_F_REPORTING) : 0);
 }
@@ -379,6 +476,10 @@ static bool virtio_balloon_realize(VirtIODevice *vdev, GError **errp)
     s->inflate = virtio_add_queue(vdev, QUEUE_SIZE, sizeof(VirtElem), false, handle_pages);
     s->deflate = virtio_add_queue(vdev, QUEUE_SIZE, sizeof(VirtElem), false, handle_pages);
     s->stats = virtio_add_queue(vdev, QUEUE_SIZE, sizeof(VirtElem), false, handle_stats);
+    /* As drivers number them: a queue without its feature is not there. */
+    if (s->hint_wanted) {
+        s->hint = virtio_add_queue(vdev, QUEUE_SIZE, sizeof(VirtElem), false, handle_hint);
+    }
     if (s->reporting) {
         s->report = virtio_add_queue(vdev, 32, sizeof(VirtElem), false, handle_report);
     }
@@ -403,6 +504,22 @@ static const ObjectProperty virtio_balloon_props[] = {
                      "the guest may tell what it fills free pages with"),
     DEFINE_PROP_BOOL("free-page-reporting", VirtIOBalloon, reporting, false,
                      "the guest reports free pages, which are given back"),
+    DEFINE_PROP_BOOL("free-page-hint", VirtIOBalloon, hint_wanted, false,
+                     "the guest names free pages when x-hint-free-pages asks for them"),
+    {.name = "x-hint-free-pages",
+     .type = "bool",
+     .kind = PROP_BOOL,
+     .settable_live = true,
+     .get = hints_get,
+     .set = hints_set,
+     .help =
+         "true: the guest is asked for free pages, which are given back; false when that is over"},
+    {.name = "x-hinted-bytes",
+     .type = "int",
+     .kind = PROP_CUSTOM,
+     .read_only = true,
+     .get = hinted_get,
+     .help = "what the guest named since it was asked last"},
     {.name = "guest-stats",
      .type = "guest statistics",
      .kind = PROP_CUSTOM,

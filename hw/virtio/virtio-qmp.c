@@ -183,6 +183,173 @@ VirtQueueStatus *qmp_x_query_virtio_queue_status(const char *path, uint16_t queu
     return c.st;
 }
 
+/* --- one entry ------------------------------------------------------------------------------- */
+
+/* Where a ring is, as its context knew it. */
+typedef struct RingPlace {
+    VirtQueue *vq;
+    AddressSpace *as;
+    uint64_t desc, driver, device;
+    uint16_t num, next;
+    bool packed, running;
+} RingPlace;
+
+static void copy_place(void *opaque)
+{
+    RingPlace *p = opaque;
+    VirtRing *r = &p->vq->ring;
+
+    p->running = p->vq->running;
+    p->as = r->as;
+    p->desc = r->desc;
+    p->driver = r->driver;
+    p->device = r->device;
+    p->num = r->num;
+    p->next = r->last_avail;
+    p->packed = r->packed;
+}
+
+static bool fetch(const RingPlace *p, uint64_t addr, void *buf, size_t len, GError **errp)
+{
+    if (dma_memory_read(p->as, addr, buf, len, MEMTXATTRS_UNSPECIFIED) == MEMTX_OK) {
+        return true;
+    }
+    error_setg(errp, "the ring names address 0x%" PRIx64 ", where there is no memory", addr);
+    return false;
+}
+
+#define DESC_BYTES 16
+#define PACKED_AVAIL BIT(7)
+#define PACKED_USED BIT(15)
+
+static void add_desc(VirtioRingDescList ***tail, uint64_t addr, uint32_t len, uint16_t flags,
+                     bool packed)
+{
+    static const struct {
+        uint16_t bit;
+        bool packed;
+        const char *name;
+    } names[] = {{VIRTQ_DESC_F_NEXT, false, "next"},
+                 {VIRTQ_DESC_F_WRITE, false, "write"},
+                 {VIRTQ_DESC_F_INDIRECT, false, "indirect"},
+                 {PACKED_AVAIL, true, "avail"},
+                 {PACKED_USED, true, "used"}};
+    VirtioRingDesc *d = g_new0(VirtioRingDesc, 1);
+    strList **flag = &d->flags;
+
+    d->addr = addr;
+    d->len = len;
+    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+        if ((flags & names[i].bit) && (packed || !names[i].packed)) {
+            QAPI_LIST_APPEND(flag, g_strdup(names[i].name));
+        }
+    }
+    QAPI_LIST_APPEND(*tail, d);
+}
+
+/* A chain from descriptor at of a table of num; each table ends the walk after so many steps. */
+static bool walk(const RingPlace *p, uint64_t table, uint32_t num, uint16_t at, bool indirect,
+                 VirtioRingDescList ***tail, GError **errp)
+{
+    for (uint32_t steps = 0; steps < num; steps++) {
+        struct QEMU_PACKED {
+            uint64_t addr;
+            uint32_t len;
+            uint16_t a, b; /* split: flags, next; packed: id, flags */
+        } d;
+        uint16_t flags;
+
+        if (!fetch(p, table + (uint64_t)at * DESC_BYTES, &d, sizeof(d), errp)) {
+            return false;
+        }
+        flags = p->packed ? d.b : d.a;
+        if ((flags & VIRTQ_DESC_F_INDIRECT) && !indirect) {
+            return walk(p, d.addr, MIN(d.len / DESC_BYTES, VIRTIO_RING_MAX), 0, true, tail, errp);
+        }
+        add_desc(tail, d.addr, d.len, flags, p->packed);
+        if (p->packed) {
+            at = at + 1u == num && !indirect ? 0 : at + 1;
+            if (!indirect && !(flags & VIRTQ_DESC_F_NEXT)) {
+                return true; /* an indirect table of a packed ring is used whole */
+            }
+        } else {
+            if (!(flags & VIRTQ_DESC_F_NEXT) || d.b >= num) {
+                return true;
+            }
+            at = d.b;
+        }
+    }
+    return true;
+}
+
+/* The three areas of a split ring. */
+static bool read_split(const RingPlace *p, uint16_t index, VirtioQueueElement *el, GError **errp)
+{
+    VirtioRingDescList **tail = &el->descs;
+    uint16_t avail[2], used[2], first;
+
+    if (!fetch(p, p->driver, avail, sizeof(avail), errp) ||
+        !fetch(p, p->device, used, sizeof(used), errp) ||
+        !fetch(p, p->driver + 4 + 2 * (index % p->num), &first, sizeof(first), errp)) {
+        return false;
+    }
+    el->avail->flags = avail[0];
+    el->avail->idx = avail[1];
+    el->avail->ring = first;
+    el->used->flags = used[0];
+    el->used->idx = used[1];
+    return first >= p->num || walk(p, p->desc, p->num, first, false, &tail, errp);
+}
+
+static bool read_packed(const RingPlace *p, uint16_t index, VirtioQueueElement *el, GError **errp)
+{
+    VirtioRingDescList **tail = &el->descs;
+    uint16_t driver[2], device[2]; /* place, flags */
+
+    if (!fetch(p, p->driver, driver, sizeof(driver), errp) ||
+        !fetch(p, p->device, device, sizeof(device), errp)) {
+        return false;
+    }
+    el->avail->idx = driver[0];
+    el->avail->flags = driver[1];
+    el->avail->ring = index % p->num;
+    el->used->idx = device[0];
+    el->used->flags = device[1];
+    return walk(p, p->desc, p->num, index % p->num, false, &tail, errp);
+}
+
+VirtioQueueElement *qmp_x_query_virtio_queue_element(const char *path, uint16_t queue,
+                                                     bool has_index, uint16_t index, GError **errp)
+{
+    VirtIODevice *vdev = find(path, errp);
+    RingPlace p;
+    VirtioQueueElement *el;
+
+    if (!vdev) {
+        return NULL;
+    }
+    if (queue >= vdev->num_vqs) {
+        error_setg(errp, "queue %u: the device has 0 to %u", queue, vdev->num_vqs - 1);
+        return NULL;
+    }
+    p = (RingPlace){.vq = vdev->vqs[queue]};
+    aio_call(p.vq->ctx, copy_place, &p);
+    if (!p.running || !p.num) {
+        error_setg(errp, "queue %u: the driver does not use it now", queue);
+        return NULL;
+    }
+    el = g_new0(VirtioQueueElement, 1);
+    el->name = g_strdup(vdev->name);
+    el->index = has_index ? index : p.next;
+    el->avail = g_new0(VirtioRingAvail, 1);
+    el->used = g_new0(VirtioRingUsed, 1);
+    if (!(p.packed ? read_packed : read_split)(&p, el->index, el, errp)) {
+        qapi_free_VirtioQueueElement(el);
+        return NULL;
+    }
+    return el;
+}
+
 static void hmp_info_virtio(Monitor *mon, const HmpArgs *args)
 {
     VirtioInfoList *list = qmp_x_query_virtio(NULL);

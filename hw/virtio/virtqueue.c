@@ -223,18 +223,61 @@ static void process(VirtQueue *vq)
     }
 }
 
+/* The driver hears of what was published, if it wants to. */
+static void notify_driver(VirtQueue *vq)
+{
+    vq->coal_extra = 0;
+    g_clear_pointer(&vq->coal_timer, aio_timer_free);
+    aio_batch_done(vq->ctx, vq->ring.unsignaled);
+    if (vring_should_notify(&vq->ring)) {
+        virtio_count(&vq->stats.interrupts, 1);
+        vq->vdev->ops->queue_interrupt(vq->vdev->transport, vq);
+    } else {
+        virtio_count(&vq->stats.suppressed, 1);
+    }
+}
+
+static void coalesced_long_enough(void *opaque)
+{
+    VirtQueue *vq = opaque;
+
+    g_clear_pointer(&vq->coal_timer, aio_timer_free);
+    if (vq->running && vq->ring.unsignaled) {
+        notify_driver(vq);
+    }
+}
+
+/* True: the driver is to hear of it later. */
+static bool may_wait(VirtQueue *vq)
+{
+    if (vq->coal_max &&
+        vq->ring.unsignaled - MIN(vq->coal_extra, vq->ring.unsignaled) >= (int64_t)vq->coal_max) {
+        return false;
+    }
+    if (!vq->coal_timer) {
+        vq->coal_timer = aio_timer_new(vq->ctx, QEMU_CLOCK_VIRTUAL, coalesced_long_enough, vq);
+        aio_timer_mod(vq->coal_timer, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + vq->coal_ns);
+    }
+    return true;
+}
+
 static void publish(VirtQueue *vq)
 {
     vring_publish(&vq->ring);
     check_broken(vq);
-    if (vq->ring.unsignaled) {
-        aio_batch_done(vq->ctx, vq->ring.unsignaled);
-        if (vring_should_notify(&vq->ring)) {
-            virtio_count(&vq->stats.interrupts, 1);
-            vq->vdev->ops->queue_interrupt(vq->vdev->transport, vq);
-        } else {
-            virtio_count(&vq->stats.suppressed, 1);
-        }
+    if (vq->ring.unsignaled && (likely(!vq->coal_ns) || !may_wait(vq))) {
+        notify_driver(vq);
+    }
+}
+
+void virtqueue_coalesce(VirtQueue *vq, uint32_t max, uint32_t usecs)
+{
+    bool changed = vq->coal_max != max || vq->coal_ns != (int64_t)usecs * SCALE_US;
+
+    vq->coal_max = max;
+    vq->coal_ns = (int64_t)usecs * SCALE_US;
+    if (changed && vq->coal_timer) {
+        notify_driver(vq);
     }
 }
 
@@ -414,6 +457,10 @@ static void stop_in_ctx(void *opaque)
     }
     /* What was completed before is the driver's. */
     publish(vq);
+    if (vq->coal_timer) {
+        notify_driver(vq);
+    }
+    vq->coal_extra = 0;
     vq->running = false;
     vq->stopping = true;
     for (unsigned i = 0; vq->in_order && i < vq->ring.num; i++) {

@@ -114,6 +114,104 @@ static void test_reporting(void)
     stop(b);
 }
 
+static uint64_t property(Balloon *b, const char *name)
+{
+    json_object *r = qtest_qmp_return(
+        b->s,
+        "{'execute': 'qom-get', 'arguments': {'path': '/machine/peripheral/b0', 'property': '%s'}}",
+        name);
+    uint64_t v = json_object_get_uint64(r);
+
+    json_object_put(r);
+    return v;
+}
+
+#define ASK \
+    "{'execute': 'qom-set', 'arguments': {'path': '/machine/peripheral/b0', 'property': " \
+    "'x-hint-free-pages', 'value': %s}}"
+#define HINT 3
+#define CMD_ID 8 /* in the configuration */
+
+static void say_round(Balloon *b, uint32_t id)
+{
+    qtest_writel(b->s, b->list, id);
+    send(b, HINT, b->list, 4, false);
+}
+
+/* Names a page as free; is its content gone? */
+static bool hint(Balloon *b)
+{
+    qtest_memset(b->s, b->page, 0x5a, 0x3000);
+    send(b, HINT, b->page + 0x1000, 0x1000, true);
+    g_assert_cmphex(qtest_readl(b->s, b->page + 0xffc), ==, 0x5a5a5a5a);
+    g_assert_cmphex(qtest_readl(b->s, b->page + 0x2000), ==, 0x5a5a5a5a);
+    return qtest_readl(b->s, b->page + 0x1000) == 0;
+}
+
+static void test_hints(void)
+{
+    Balloon *b = start(",free-page-hint=on,free-page-reporting=on");
+    uint64_t features = QVIRTIO_F(1) | QVIRTIO_F(3) | QVIRTIO_F(5);
+
+    g_free(qtest_qmp_error(b->s, "GenericError", ASK, "true")); /* there is no driver */
+    for (uint32_t round = 0; round < 2; round++) {
+        uint32_t id = round ? 5 : 2; /* numbers are not used again */
+
+        qvirtio_start(b->v, features, 5, 0, true);
+        g_assert_cmpuint(qvirtio_config(b->v, CMD_ID, 4), ==, 0);
+        g_assert_false(hint(b)); /* nobody asked */
+        qtest_qmp_ok(b->s, ASK, "true");
+        qpci_msix_wait(b->v->pci, 0);
+        g_assert_cmpuint(qvirtio_config(b->v, CMD_ID, 4), ==, id);
+        g_assert_cmpuint(property(b, "x-hint-free-pages"), ==, 1);
+        g_assert_false(hint(b)); /* the driver has not begun */
+        say_round(b, id - 1);    /* with another one */
+        g_assert_false(hint(b));
+        say_round(b, id);
+        g_assert_true(hint(b));
+        g_assert_true(hint(b));
+        g_assert_cmpuint(property(b, "x-hinted-bytes"), ==, 0x2000);
+        say_round(b, 0); /* that was all: the driver may have its pages back */
+        qpci_msix_wait(b->v->pci, 0);
+        g_assert_cmpuint(qvirtio_config(b->v, CMD_ID, 4), ==, 1);
+        g_assert_cmpuint(property(b, "x-hint-free-pages"), ==, 0);
+        g_assert_false(hint(b));
+        /* Called off in the middle; a late message with its number begins nothing. */
+        qtest_qmp_ok(b->s, ASK, "true");
+        qpci_msix_wait(b->v->pci, 0);
+        say_round(b, id + 1);
+        g_assert_true(hint(b));
+        qtest_qmp_ok(b->s, ASK, "false");
+        qpci_msix_wait(b->v->pci, 0);
+        g_assert_cmpuint(qvirtio_config(b->v, CMD_ID, 4), ==, 1);
+        say_round(b, id + 1);
+        g_assert_false(hint(b));
+        /* A new question while a round is under way. */
+        if (!round) {
+            qtest_qmp_ok(b->s, ASK, "true");
+            say_round(b, 4);
+            g_assert_true(hint(b));
+        }
+        qvirtio_config_write(b->v, CMD_ID, 4, 9); /* read-only */
+        g_assert_cmpuint(qvirtio_config(b->v, CMD_ID, 4), ==, round ? 1 : 4);
+        /* The reporting queue comes behind this one. */
+        qtest_memset(b->s, b->page, 0x5a, 0x3000);
+        send(b, 4, b->page + 0x1000, 0x1000, true);
+        g_assert_cmphex(qtest_readl(b->s, b->page + 0x1000), ==, 0);
+        qvirtio_reset(b->v); /* a round ends with its driver */
+    }
+    /* Pages that must keep their poison are only counted; a message that is too short is none. */
+    qvirtio_start(b->v, features | QVIRTIO_F(4), 5, 0, true);
+    qvirtio_config_write(b->v, 12, 4, 0xaaaaaaaa);
+    qtest_qmp_ok(b->s, ASK, "true");
+    qtest_writel(b->s, b->list, 7);
+    send(b, HINT, b->list, 3, false);
+    say_round(b, 7);
+    g_assert_false(hint(b));
+    g_assert_cmpuint(property(b, "x-hinted-bytes"), ==, 0x1000);
+    stop(b);
+}
+
 static int64_t stat(Balloon *b, const char *name)
 {
     json_object *r = qtest_qmp_return(b->s, "{'execute': 'qom-get', 'arguments': {'path': "
@@ -199,6 +297,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/virtio-balloon/pages", test_pages);
     g_test_add_func("/virtio-balloon/reporting", test_reporting);
+    g_test_add_func("/virtio-balloon/hints", test_hints);
     g_test_add_func("/virtio-balloon/stats", test_stats);
     g_test_add_func("/virtio-balloon/none", test_none);
     return g_test_run();

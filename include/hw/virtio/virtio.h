@@ -72,6 +72,11 @@ struct VirtQueue {
     unsigned inflight;             /* chains that the device has */
     AioBH *bh;                     /* looks at the ring, ends a batch of completions */
     AioPoller *poller;
+    /* Notification coalescing: virtqueue_coalesce(). */
+    uint32_t coal_max;    /* packets; 0: no limit */
+    int64_t coal_ns;      /* 0: off */
+    uint16_t coal_extra;  /* chains that belong to the same packet as others */
+    AioTimer *coal_timer; /* the longest that the driver waits; NULL: none is running */
     bool stopping; /* posts to the home when inflight is 0 */
     uint32_t hint; /* atomic: newest notification's value */
     bool hinted;   /* atomic */
@@ -175,6 +180,14 @@ void virtio_config_init(VirtIODevice *vdev, const void *content, unsigned len);
 
 /* Queue context.  The next chain, or NULL; it is in flight until push or drop. */
 VirtElem *virtqueue_pop(VirtQueue *vq);
+/* Queue context.  From now on the driver hears of used chains when max packets (0: any number) wait for that, or the first of them has waited
+ * usecs; 0: at once. */
+void virtqueue_coalesce(VirtQueue *vq, uint32_t max, uint32_t usecs);
+/* Queue context: n of the chains that were pushed are no packets of their own. */
+static inline void virtqueue_not_packets(VirtQueue *vq, unsigned n)
+{
+    vq->coal_extra += n;
+}
 /* True if pop would find one. */
 bool virtqueue_more(VirtQueue *vq);
 /* The chain is done, len bytes of its writable part were written.  The driver hears of it at the
