@@ -225,6 +225,17 @@ bool pcie_slot_pre_plug(Object *handler, DeviceState *dev, GError **errp)
     return true;
 }
 
+/* Nobody listens to the slot yet: the device is there like those from the start, so that the
+ * firmware finds it, and who comes later is asked before it leaves. */
+static void power_on(PCIDevice *port)
+{
+    uint8_t *ctl = slot_reg(port, PCI_EXP_SLTCTL);
+
+    qemu_mutex_lock(&port->config_lock);
+    pci_set_word(ctl, (pci_get_word(ctl) & ~POWER_OFF_MASK) | PCI_EXP_SLTCTL_PWR_IND_ON);
+    qemu_mutex_unlock(&port->config_lock);
+}
+
 bool pcie_slot_plug(Object *handler, DeviceState *dev, GError **errp)
 {
     PCIDevice *port = PCI_DEVICE(handler);
@@ -235,6 +246,9 @@ bool pcie_slot_plug(Object *handler, DeviceState *dev, GError **errp)
     }
     /* Function 0 comes last and announces the whole slot. */
     if (PCI_FUNC(PCI_DEVICE(dev)->devfn) == 0) {
+        if (!(pci_get_word(slot_reg(port, PCI_EXP_SLTCTL)) & PCI_EXP_SLTCTL_HPIE)) {
+            power_on(port);
+        }
         set_presence(port, true);
         slot_event(port, PCI_EXP_SLTSTA_PDC | PCI_EXP_SLTSTA_ABP | PCI_EXP_SLTSTA_DLLSC);
     }

@@ -384,6 +384,69 @@ static json_object *listed(json_object *devices, int slot, int function)
     return NULL;
 }
 
+/* Slot control and status (PCI Express 4.0, 7.5.3.10 and .11). */
+enum {
+    SLTCTL = 0x18,
+    SLTSTA = 0x1a,
+    CTL_HPIE = 0x20,
+    CTL_PIC_ON = 0x100,
+    CTL_OFF = 0x700, /* power and its indicator */
+    STA_ABP = 1,
+    STA_PDC = 8,
+    STA_PDS = 0x40
+};
+
+static void plug(const char *what)
+{
+    qtest_qmp_ok(s, "{'execute': '%s', 'arguments': {%s'id': 'n0'}}", what,
+                 g_str_equal(what, "device_add") ? "'driver': 'nvme', 'serial': 'x', 'bus': 'rp', "
+                                                 : "");
+}
+
+/* A device that comes before anybody listens to the slot has power, like one from the start, and
+ * whoever comes then is asked before it leaves; later the guest is asked to give it power. */
+static void test_hotplug(void)
+{
+    start("-device pcie-root-port,id=rp,addr=06.0");
+
+    QPCIDevice *port = qpci_device_at(bus, 0, PORT_DEVFN);
+    uint16_t exp = qpci_find_capability(port, 0x10, 0), ctl = exp + SLTCTL, sta = exp + SLTSTA;
+
+    qpci_bridge_setup(port, 1);
+    g_assert_cmphex(qpci_config_readw(port, ctl) & CTL_OFF, ==, CTL_OFF);
+    g_assert_cmphex(qpci_config_readw(port, sta) & STA_PDS, ==, 0);
+    plug("device_add");
+    g_assert_cmphex(qpci_config_readw(port, ctl) & CTL_OFF, ==, CTL_PIC_ON);
+    g_assert_cmphex(qpci_config_readw(port, sta) & STA_PDS, ==, STA_PDS);
+    for (unsigned round = 0; round < 2; round++) {
+        QPCIDevice *dev = qpci_device_at(bus, 1, 0);
+
+        g_assert_nonnull(dev);
+        qpci_device_free(dev);
+        /* The operating system comes, and forgets what was. */
+        qpci_config_writew(port, sta, 0xffff);
+        qpci_config_writew(port, ctl, qpci_config_readw(port, ctl) | CTL_HPIE);
+        plug("device_del");
+        g_assert_cmphex(qpci_config_readw(port, sta) & (STA_ABP | STA_PDC), ==, STA_ABP);
+        g_assert_false(qtest_qmp_has_event(s, "DEVICE_DELETED"));
+        g_assert_nonnull(dev = qpci_device_at(bus, 1, 0));
+        qpci_device_free(dev);
+        qpci_config_writew(port, ctl, qpci_config_readw(port, ctl) | CTL_OFF);
+        json_object_put(qtest_qmp_event(s, "DEVICE_DELETED"));
+        g_assert_null(qpci_device_at(bus, 1, 0));
+        g_assert_cmphex(qpci_config_readw(port, sta) & (STA_PDC | STA_PDS), ==, STA_PDC);
+        qpci_config_writew(port, sta, 0xffff);
+        /* Now somebody listens: power is up to it. */
+        plug("device_add");
+        g_assert_cmphex(qpci_config_readw(port, ctl) & CTL_OFF, ==, CTL_OFF);
+        g_assert_cmphex(qpci_config_readw(port, sta) & (STA_ABP | STA_PDC | STA_PDS), ==,
+                        STA_ABP | STA_PDC | STA_PDS);
+        qpci_config_writew(port, ctl, (qpci_config_readw(port, ctl) & ~CTL_OFF) | CTL_PIC_ON);
+    }
+    qpci_device_free(port);
+    stop();
+}
+
 static void test_query(void)
 {
     start("-device pcie-root-port,id=rp,addr=06.0 -device nvme,serial=x,bus=rp,id=n");
@@ -510,6 +573,7 @@ int main(int argc, char **argv)
     g_test_add_func("/pci/msix", test_msix);
     g_test_add_func("/pci/bus-master", test_bus_master);
     g_test_add_func("/pci/root-port", test_root_port);
+    g_test_add_func("/pci/hotplug", test_hotplug);
     g_test_add_func("/pci/query", test_query);
     g_test_add_func("/pci/testdev", test_testdev);
     return g_test_run();
