@@ -4,6 +4,7 @@
 #define HW_BLOCK_FDC_ISA_H
 
 #include "block/removable.h"
+#include "hw/block/block.h"
 #include "hw/block/fdc.h"
 #include "hw/timer/home_timer.h"
 #include "qemu/thread.h"

@@ -147,9 +147,7 @@ static void floppy_unrealize(DeviceState *dev)
 
 static void floppy_finalize(Object *obj)
 {
-    if (FLOPPY(obj)->conf.blk) {
-        blk_detach_dev(FLOPPY(obj)->conf.blk);
-    }
+    block_conf_release(&FLOPPY(obj)->conf);
 }
 
 static const ObjectProperty floppy_props[] = {

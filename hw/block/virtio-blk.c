@@ -6,10 +6,9 @@
  * image and the guest's memory, with no copy and no allocation.  Any number of queues, each in its
  * own context; the configuration space belongs to the home.
  */
-#include "block/block-backend.h"
+#include "hw/block/block.h"
 #include "hw/boards.h"
 #include "hw/virtio/virtio-pci.h"
-#include "system/runstate.h"
 
 #define TYPE_VIRTIO_BLK "virtio-blk-device"
 
@@ -78,7 +77,6 @@ typedef struct VirtIOBlock {
     bool default_writeback; /* the cache mode that a reset brings back */
     uint32_t max_discard_sectors, max_write_zeroes_sectors;
     uint64_t sectors; /* atomic: changes with block_resize */
-    void *vmstate_handle;
 } VirtIOBlock;
 #define VIRTIO_BLK(obj) ((VirtIOBlock *)(obj))
 
@@ -319,57 +317,32 @@ static void handle_queue(VirtQueue *vq)
 
 /* --- stop and go ----------------------------------------------------------------------------- */
 
-static VirtioBlkReq *req_at(VirtQueue *vq, unsigned i)
-{
-    return (VirtioBlkReq *)(vq->elems + i * vq->elem_size);
-}
-
 /* Those that the error policy parked will never be submitted again; the others end as soon as the
  * back end lets them. */
 static void stop_queue(VirtQueue *vq)
 {
-    for (unsigned i = 0; i < vq->ring.num; i++) {
-        VirtioBlkReq *req = req_at(vq, i);
+    unsigned i = 0;
+    VirtioBlkReq *req;
 
-        if (req->elem.in_use && req->parked) {
+    while ((req = (VirtioBlkReq *)virtqueue_next_inflight(vq, &i))) {
+        if (req->parked) {
             req->parked = false;
             virtqueue_drop(vq, &req->elem);
-        } else if (req->elem.in_use) {
+        } else {
             blk_cancel(&req->blk);
         }
     }
 }
 
-static void resume_in_ctx(void *opaque)
+static void resume_queue(VirtQueue *vq)
 {
-    VirtQueue *vq = opaque;
+    unsigned i = 0;
+    VirtioBlkReq *req;
 
-    for (unsigned i = 0; vq->running && i < vq->ring.num; i++) {
-        VirtioBlkReq *req = req_at(vq, i);
-
-        if (req->elem.in_use && req->parked) {
+    while ((req = (VirtioBlkReq *)virtqueue_next_inflight(vq, &i))) {
+        if (req->parked) {
             submit(req);
         }
-    }
-}
-
-static void resume_at_home(void *opaque)
-{
-    VirtIODevice *vdev = opaque;
-
-    for (unsigned i = 0; i < vdev->num_vqs; i++) {
-        if (vdev->vqs[i]->started) {
-            aio_call(vdev->vqs[i]->ctx, resume_in_ctx, vdev->vqs[i]);
-        }
-    }
-}
-
-static void vm_state_changed(void *opaque, bool running, RunState state)
-{
-    VirtIODevice *vdev = opaque;
-
-    if (running) {
-        aio_call(vdev->home, resume_at_home, vdev);
     }
 }
 
@@ -488,31 +461,12 @@ static bool check_block_sizes(VirtIOBlock *s, GError **errp)
 {
     BlockConf *c = &s->conf;
 
-    c->logical_block_size = c->logical_block_size ? c->logical_block_size : SECTOR;
-    c->physical_block_size =
-        c->physical_block_size ? c->physical_block_size : c->logical_block_size;
-    if (!is_power_of_2(c->logical_block_size) || c->logical_block_size < SECTOR ||
-        c->logical_block_size > 32768) {
-        error_setg(errp,
-                   "virtio-blk: logical_block_size=%u: must be a power of two from 512 to 32768",
-                   c->logical_block_size);
+    if (!block_conf_check_sizes(c, "virtio-blk", errp)) {
         return false;
     }
-    if (!is_power_of_2(c->physical_block_size) || c->physical_block_size < c->logical_block_size ||
-        c->physical_block_size > 2 * MiB) {
-        error_setg(errp,
-                   "virtio-blk: physical_block_size=%u: must be a power of two, from "
-                   "logical_block_size (%u) to 2 MiB",
-                   c->physical_block_size, c->logical_block_size);
-        return false;
-    }
-    if (c->min_io_size % c->logical_block_size || c->opt_io_size % c->logical_block_size ||
-        c->discard_granularity % c->logical_block_size ||
-        c->min_io_size / c->logical_block_size > UINT16_MAX) {
-        error_setg(errp,
-                   "virtio-blk: min_io_size, opt_io_size and discard_granularity must be multiples "
-                   "of logical_block_size (%u), the first up to 65535 times",
-                   c->logical_block_size);
+    if (c->min_io_size / c->logical_block_size > UINT16_MAX) {
+        error_setg(errp, "virtio-blk: min_io_size=%u: at most 65535 logical blocks (%u)",
+                   c->min_io_size, c->logical_block_size);
         return false;
     }
     return true;
@@ -554,26 +508,15 @@ static bool virtio_blk_realize(VirtIODevice *vdev, GError **errp)
     VirtIOBlock *s = VIRTIO_BLK(vdev);
     int64_t len;
 
-    if (!check_props(s, errp) ||
-        !blk_set_error_policy(s->conf.blk, s->conf.rerror, s->conf.werror, errp)) {
-        return false;
-    }
-    len = blk_getlength(s->conf.blk);
-    if (len < 0) {
-        error_setg_errno(errp, -len, "virtio-blk: drive=%s: its size cannot be read",
-                         blk_name(s->conf.blk));
+    if (!check_props(s, errp) || (len = block_conf_take(&s->conf, "virtio-blk", errp)) < 0) {
         return false;
     }
     s->sectors = (uint64_t)len / SECTOR;
-    if (s->conf.write_cache != ON_OFF_AUTO_AUTO) {
-        blk_set_write_cache(s->conf.blk, s->conf.write_cache == ON_OFF_AUTO_ON);
-    }
     s->default_writeback = blk_write_cache_enabled(s->conf.blk);
     init_config(s);
     for (unsigned i = 0; i < s->num_queues; i++) {
         virtio_add_queue(vdev, s->queue_size, sizeof(VirtioBlkReq), false, handle_queue);
     }
-    s->vmstate_handle = qemu_add_vm_change_state_handler(vm_state_changed, s);
     blk_set_resize_cb(s->conf.blk, resized, s);
     if (s->conf.bootindex >= 0) {
         BusState *bus = DEVICE(s)->parent_bus;
@@ -587,25 +530,20 @@ static void virtio_blk_unrealize(VirtIODevice *vdev)
 {
     VirtIOBlock *s = VIRTIO_BLK(vdev);
 
-    qemu_del_vm_change_state_handler(s->vmstate_handle);
     blk_cancel_all(s->conf.blk);
     blk_drain(s->conf.blk);
     blk_set_resize_cb(s->conf.blk, NULL, NULL);
-    blk_detach_dev(s->conf.blk); /* now: the disk may go elsewhere */
-    s->conf.blk = NULL;
+    block_conf_release(&s->conf); /* now: the disk may go elsewhere */
 }
 
 static void virtio_blk_finalize(Object *obj)
 {
-    VirtIOBlock *s = VIRTIO_BLK(obj);
-
-    if (s->conf.blk) {
-        blk_detach_dev(s->conf.blk);
-    }
+    block_conf_release(&VIRTIO_BLK(obj)->conf);
 }
 
 static const ObjectProperty virtio_blk_props[] = {
-    DEFINE_PROP_DRIVE("drive", VirtIOBlock, conf.blk),
+    DEFINE_BLOCK_PROPERTIES(VirtIOBlock, conf, 0),
+    DEFINE_BLOCK_IO_SIZE_PROPERTIES(VirtIOBlock, conf),
     DEFINE_VIRTIO_HOME_PROPS,
     DEFINE_PROP_STRING("serial", VirtIOBlock, serial, "serial number, up to 20 characters"),
     DEFINE_PROP_UINT16("num-queues", VirtIOBlock, num_queues, UINT16_MAX,
@@ -621,22 +559,6 @@ static const ObjectProperty virtio_blk_props[] = {
                        "of one request, in 512 bytes"),
     DEFINE_PROP_UINT32("max-write-zeroes-sectors", VirtIOBlock, max_write_zeroes_sectors,
                        MAX_SECTORS, "of one request, in 512 bytes"),
-    DEFINE_PROP_UINT32("logical_block_size", VirtIOBlock, conf.logical_block_size, 0,
-                       "bytes of a logical block (512)"),
-    DEFINE_PROP_UINT32("physical_block_size", VirtIOBlock, conf.physical_block_size, 0,
-                       "bytes of a physical block"),
-    DEFINE_PROP_UINT32("min_io_size", VirtIOBlock, conf.min_io_size, 0, "bytes; hint"),
-    DEFINE_PROP_UINT32("opt_io_size", VirtIOBlock, conf.opt_io_size, 0, "bytes; hint"),
-    DEFINE_PROP_UINT32("discard_granularity", VirtIOBlock, conf.discard_granularity, 0,
-                       "bytes; preferred unit of discard"),
-    DEFINE_PROP_INT32("bootindex", VirtIOBlock, conf.bootindex, -1, "place in the boot order"),
-    DEFINE_PROP_STRING("rerror", VirtIOBlock, conf.rerror, "read errors: report, ignore, stop"),
-    DEFINE_PROP_STRING("werror", VirtIOBlock, conf.werror,
-                       "write errors: report, ignore, stop, enospc"),
-    DEFINE_PROP_ON_OFF_AUTO("write-cache", VirtIOBlock, conf.write_cache, ON_OFF_AUTO_AUTO,
-                            "volatile write cache"),
-    DEFINE_PROP_BOOL("share-rw", VirtIOBlock, conf.share_rw, false,
-                     "other devices may write to the drive"),
 };
 
 static void virtio_blk_class_init(ObjectClass *klass, const void *data)
@@ -656,6 +578,7 @@ static void virtio_blk_class_init(ObjectClass *klass, const void *data)
     vc->reset = device_reset;
     vc->config_written = config_written;
     vc->stop_queue = stop_queue;
+    vc->resume_queue = resume_queue;
     object_class_add_property_table(klass, virtio_blk_props);
 }
 

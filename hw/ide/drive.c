@@ -150,8 +150,7 @@ static bool ide_realize(DeviceState *dev, GError **errp)
     g_autofree char *suffix = g_strdup_printf("/drive@%x/disk@%x", bus->index, d->unit);
 
     d->sata = bus->sata;
-    if (d->conf.blk && blk_getlength(d->conf.blk) < 0) {
-        error_setg_errno(errp, -blk_getlength(d->conf.blk), "the drive's size is not known");
+    if (d->conf.blk && block_conf_take(&d->conf, object_get_typename(OBJECT(d)), errp) < 0) {
         return false;
     }
     if (d->is_cd) {
@@ -163,12 +162,8 @@ static bool ide_realize(DeviceState *dev, GError **errp)
     } else if (!realize_hd(d, errp)) {
         return false;
     }
-    if (!names(d, errp) ||
-        (d->conf.blk && !blk_set_error_policy(d->conf.blk, d->conf.rerror, d->conf.werror, errp))) {
+    if (!names(d, errp)) {
         return false;
-    }
-    if (d->conf.blk && d->conf.write_cache != ON_OFF_AUTO_AUTO) {
-        blk_set_write_cache(d->conf.blk, d->conf.write_cache == ON_OFF_AUTO_ON);
     }
     bus->drive[d->unit] = d;
     if (d->is_cd) {
@@ -196,35 +191,18 @@ static void ide_unrealize(DeviceState *dev)
     if (d->is_cd) {
         blk_removable_del(&d->medium);
     }
-    if (d->conf.blk) {
-        blk_detach_dev(d->conf.blk);
-        d->conf.blk = NULL;
-    }
+    block_conf_release(&d->conf);
 }
 
 /* --- types ------------------------------------------------------------------------------------ */
 
 static const ObjectProperty common_props[] = {
-    DEFINE_PROP_DRIVE("drive", IDEDrive, conf.blk),
+    DEFINE_BLOCK_PROPERTIES(IDEDrive, conf, 0),
     DEFINE_PROP_INT32("unit", IDEDrive, unit, -1, "Place on the bus; -1: the first free one"),
     DEFINE_PROP_STRING("serial", IDEDrive, serial, "Serial number"),
     DEFINE_PROP_STRING("model", IDEDrive, model, "Name of the model"),
     DEFINE_PROP_STRING("ver", IDEDrive, version, "Version of the firmware"),
     DEFINE_PROP_UINT64("wwn", IDEDrive, wwn, 0, "World wide name"),
-    DEFINE_PROP_INT32("bootindex", IDEDrive, conf.bootindex, -1, "place in the boot order"),
-    DEFINE_PROP_UINT32("logical_block_size", IDEDrive, conf.logical_block_size, 0,
-                       "bytes of a logical block"),
-    DEFINE_PROP_UINT32("physical_block_size", IDEDrive, conf.physical_block_size, 0,
-                       "bytes of a physical block"),
-    DEFINE_PROP_UINT32("discard_granularity", IDEDrive, conf.discard_granularity, 0,
-                       "bytes; preferred unit of deallocation"),
-    DEFINE_PROP_STRING("rerror", IDEDrive, conf.rerror, "read errors: report, ignore, stop"),
-    DEFINE_PROP_STRING("werror", IDEDrive, conf.werror,
-                       "write errors: report, ignore, stop, enospc"),
-    DEFINE_PROP_ON_OFF_AUTO("write-cache", IDEDrive, conf.write_cache, ON_OFF_AUTO_AUTO,
-                            "volatile write cache"),
-    DEFINE_PROP_BOOL("share-rw", IDEDrive, conf.share_rw, false,
-                     "other devices may write to the drive"),
 };
 
 static const ObjectProperty hd_props[] = {
@@ -265,11 +243,7 @@ static void cd_init(Object *obj)
 
 static void ide_finalize(Object *obj)
 {
-    IDEDrive *d = IDE_DRIVE(obj);
-
-    if (d->conf.blk) {
-        blk_detach_dev(d->conf.blk);
-    }
+    block_conf_release(&IDE_DRIVE(obj)->conf);
 }
 
 static const TypeInfo ide_bus_info = {

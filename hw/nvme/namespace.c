@@ -166,31 +166,12 @@ static bool check_params(const NvmeNsParams *p, unsigned lbs, GError **errp)
     return false;
 }
 
-static bool prepare_backend(const NvmeNsParams *p, GError **errp)
-{
-    int64_t len;
-
-    if (!blk_set_error_policy(p->conf.blk, p->conf.rerror, p->conf.werror, errp)) {
-        return false;
-    }
-    len = blk_getlength(p->conf.blk);
-    if (len < 0) {
-        error_setg_errno(errp, -len, "nvme: drive=%s: its size cannot be read",
-                         blk_name(p->conf.blk));
-        return false;
-    }
-    if (p->conf.write_cache != ON_OFF_AUTO_AUTO) {
-        blk_set_write_cache(p->conf.blk, p->conf.write_cache == ON_OFF_AUTO_ON);
-    }
-    return true;
-}
-
 NvmeNamespace *nvme_ns_new(const NvmeNsParams *p, const char *serial, GError **errp)
 {
     unsigned lbs = p->conf.logical_block_size ? p->conf.logical_block_size : 512, format;
     NvmeNamespace *ns;
 
-    if (!check_params(p, lbs, errp) || !prepare_backend(p, errp)) {
+    if (!check_params(p, lbs, errp) || block_conf_take(&p->conf, "nvme", errp) < 0) {
         return NULL;
     }
     ns = g_new0(NvmeNamespace, 1);

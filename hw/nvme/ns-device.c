@@ -47,23 +47,17 @@ static void ns_unrealize(DeviceState *dev)
     NvmeNsDevice *d = NVME_NS_DEVICE(dev);
 
     g_clear_pointer(&d->ns, nvme_ns_unplug);
-    if (d->params.conf.blk) {
-        blk_detach_dev(d->params.conf.blk);
-        d->params.conf.blk = NULL;
-    }
+    block_conf_release(&d->params.conf);
 }
 
 static void ns_finalize(Object *obj)
 {
-    NvmeNsDevice *d = NVME_NS_DEVICE(obj);
-
-    if (d->params.conf.blk) {
-        blk_detach_dev(d->params.conf.blk);
-    }
+    block_conf_release(&NVME_NS_DEVICE(obj)->params.conf);
 }
 
 static const ObjectProperty ns_props[] = {
-    DEFINE_PROP_DRIVE("drive", NvmeNsDevice, params.conf.blk),
+    NVME_NS_PROPERTIES(NvmeNsDevice, params),
+    DEFINE_BLOCK_IO_SIZE_PROPERTIES(NvmeNsDevice, params.conf),
     DEFINE_PROP_UINT32("nsid", NvmeNsDevice, params.nsid, 0, "namespace id; 0: the lowest free"),
     DEFINE_PROP_BOOL("detached", NvmeNsDevice, params.detached, false,
                      "exists, but is attached to no controller yet"),
@@ -79,30 +73,7 @@ static const ObjectProperty ns_props[] = {
     DEFINE_PROP_UINT8("pi", NvmeNsDevice, params.pi, 0, "protection information type, 1 to 3"),
     DEFINE_PROP_UINT8("pil", NvmeNsDevice, params.pil, 0, "1: in the first bytes of the metadata"),
     DEFINE_PROP_UINT8("pif", NvmeNsDevice, params.pif, 0, "0: 16-bit guard; 2: 64-bit guard"),
-    DEFINE_PROP_UINT16("mssrl", NvmeNsDevice, params.mssrl, 128, "copy: blocks of one range"),
-    DEFINE_PROP_UINT32("mcl", NvmeNsDevice, params.mcl, 128, "copy: blocks of one command"),
-    DEFINE_PROP_UINT8("msrc", NvmeNsDevice, params.msrc, 127, "copy: ranges, 0-based"),
     DEFINE_PROP_BOOL("zoned", NvmeNsDevice, zoned, false, "zones (not built in)"),
-    DEFINE_PROP_UINT32("logical_block_size", NvmeNsDevice, params.conf.logical_block_size, 0,
-                       "bytes of a logical block (512)"),
-    DEFINE_PROP_UINT32("physical_block_size", NvmeNsDevice, params.conf.physical_block_size, 0,
-                       "bytes of a physical block"),
-    DEFINE_PROP_UINT32("min_io_size", NvmeNsDevice, params.conf.min_io_size, 0,
-                       "bytes; preferred smallest transfer"),
-    DEFINE_PROP_UINT32("opt_io_size", NvmeNsDevice, params.conf.opt_io_size, 0,
-                       "bytes; preferred transfer"),
-    DEFINE_PROP_UINT32("discard_granularity", NvmeNsDevice, params.conf.discard_granularity, 0,
-                       "bytes; preferred unit of deallocation"),
-    DEFINE_PROP_INT32("bootindex", NvmeNsDevice, params.conf.bootindex, -1,
-                      "place in the boot order"),
-    DEFINE_PROP_STRING("rerror", NvmeNsDevice, params.conf.rerror,
-                       "read errors: report, ignore, stop"),
-    DEFINE_PROP_STRING("werror", NvmeNsDevice, params.conf.werror,
-                       "write errors: report, ignore, stop, enospc"),
-    DEFINE_PROP_ON_OFF_AUTO("write-cache", NvmeNsDevice, params.conf.write_cache, ON_OFF_AUTO_AUTO,
-                            "volatile write cache"),
-    DEFINE_PROP_BOOL("share-rw", NvmeNsDevice, params.conf.share_rw, false,
-                     "other devices may write to the drive"),
 };
 
 static void ns_class_init(ObjectClass *klass, const void *data)

@@ -14,8 +14,8 @@
 #ifndef HW_NVME_NS_H
 #define HW_NVME_NS_H
 
-#include "block/block-backend.h"
 #include "block/nvme.h"
+#include "hw/block/block.h"
 #include "qemu/thread.h"
 #include "qom/object.h"
 
@@ -55,6 +55,13 @@ typedef struct NvmeNsParams {
     uint32_t mcl;
     uint8_t msrc;
 } NvmeNsParams;
+
+/* Properties that a namespace has, whether it is a device or its controller's drive=. */
+#define NVME_NS_PROPERTIES(state, params) \
+    DEFINE_BLOCK_PROPERTIES(state, params.conf, 0), \
+        DEFINE_PROP_UINT16("mssrl", state, params.mssrl, 128, "copy: blocks of one range"), \
+        DEFINE_PROP_UINT32("mcl", state, params.mcl, 128, "copy: blocks of one command"), \
+        DEFINE_PROP_UINT8("msrc", state, params.msrc, 127, "copy: ranges, 0-based")
 
 /* How blocks lie on the back end, and what is beside them. */
 typedef struct NvmeLayout {

@@ -176,18 +176,10 @@ static void registers_at_home(void *opaque)
 static void nvme_stop(NvmeCtrl *n)
 {
     StopCall c = {.n = n};
-    bool main_home = n->home == aio_get_main();
 
     qemu_event_init(&c.done, false);
     aio_call(n->home, stop_at_home, &c);
-    while (!qemu_event_is_set(&c.done)) {
-        if (main_home) {
-            aio_poll(aio_get_main(), true);
-        } else {
-            qemu_event_timedwait(&c.done, SCALE_MS);
-            aio_poll(aio_get_main(), false); /* what the home's devices post here */
-        }
-    }
+    aio_await(n->home, &c.done);
     aio_call(n->home, registers_at_home, n);
     nvme_update_pin(n);
 }
@@ -376,11 +368,8 @@ static void nvme_exit(PCIDevice *pci)
     nvme_pool_exit(n);
     nvme_subsys_del_ctrl(n);
     answer_questions(n);
-    if (n->ns_params.conf.blk) {
-        blk_detach_dev(n->ns_params.conf.blk); /* now, not when the last view of our regions is
-                                                  gone: the disk may go elsewhere */
-        n->ns_params.conf.blk = NULL;
-    }
+    /* now, not when the last view of our regions is gone: the disk may go elsewhere */
+    block_conf_release(&n->ns_params.conf);
     if (n->pool_blk) {
         blk_detach_dev(n->pool_blk);
         n->pool_blk = NULL;
@@ -403,9 +392,7 @@ static void nvme_finalize(Object *obj)
         memory_region_finalize(&n->bar0);
     }
     g_free(n->db);
-    if (n->ns_params.conf.blk) {
-        blk_detach_dev(n->ns_params.conf.blk);
-    }
+    block_conf_release(&n->ns_params.conf);
     if (n->pool_blk) {
         blk_detach_dev(n->pool_blk);
     }
@@ -414,7 +401,7 @@ static void nvme_finalize(Object *obj)
 /* --- properties ------------------------------------------------------------------------------ */
 
 static const ObjectProperty nvme_props[] = {
-    DEFINE_PROP_DRIVE("drive", NvmeCtrl, ns_params.conf.blk),
+    NVME_NS_PROPERTIES(NvmeCtrl, ns_params),
     DEFINE_PROP_STRING("serial", NvmeCtrl, params.serial,
                        "serial number, up to 20 characters (required)"),
     DEFINE_PROP_STRING("firmware", NvmeCtrl, params.firmware,
@@ -440,25 +427,6 @@ static const ObjectProperty nvme_props[] = {
                      "eventfd on doorbells while the host shadows them"),
     DEFINE_PROP_BOOL("dbbuf", NvmeCtrl, params.dbbuf, true,
                      "offer shadow doorbells (Doorbell Buffer Config)"),
-    DEFINE_PROP_UINT32("logical_block_size", NvmeCtrl, ns_params.conf.logical_block_size, 0,
-                       "bytes of a logical block (512)"),
-    DEFINE_PROP_UINT32("physical_block_size", NvmeCtrl, ns_params.conf.physical_block_size, 0,
-                       "bytes of a physical block"),
-    DEFINE_PROP_UINT32("discard_granularity", NvmeCtrl, ns_params.conf.discard_granularity, 0,
-                       "bytes; preferred unit of deallocation"),
-    DEFINE_PROP_INT32("bootindex", NvmeCtrl, ns_params.conf.bootindex, -1,
-                      "place in the boot order"),
-    DEFINE_PROP_STRING("rerror", NvmeCtrl, ns_params.conf.rerror,
-                       "read errors: report, ignore, stop"),
-    DEFINE_PROP_STRING("werror", NvmeCtrl, ns_params.conf.werror,
-                       "write errors: report, ignore, stop, enospc"),
-    DEFINE_PROP_ON_OFF_AUTO("write-cache", NvmeCtrl, ns_params.conf.write_cache, ON_OFF_AUTO_AUTO,
-                            "volatile write cache"),
-    DEFINE_PROP_UINT16("mssrl", NvmeCtrl, ns_params.mssrl, 128, "copy: blocks of one range"),
-    DEFINE_PROP_UINT32("mcl", NvmeCtrl, ns_params.mcl, 128, "copy: blocks of one command"),
-    DEFINE_PROP_UINT8("msrc", NvmeCtrl, ns_params.msrc, 127, "copy: ranges, 0-based"),
-    DEFINE_PROP_BOOL("share-rw", NvmeCtrl, ns_params.conf.share_rw, false,
-                     "other devices may write to the drive"),
 };
 
 static void nvme_class_init(ObjectClass *klass, const void *data)

@@ -299,11 +299,11 @@ static bool passthrough_realize(SCSIDevice *dev, GError **errp)
 
 typedef struct Passthrough {
     SCSIDevice parent_obj;
-    BlockConf conf;
+    BlockBackend *blk;
 } Passthrough;
 
 static const ObjectProperty passthrough_props[] = {
-    DEFINE_PROP_DRIVE("drive", Passthrough, conf.blk),
+    DEFINE_PROP_DRIVE("drive", Passthrough, blk),
 };
 
 static void passthrough_init(ObjectClass *klass, const void *data)

@@ -169,15 +169,10 @@ static void resized(void *opaque)
 
 /* --- life: main loop ------------------------------------------------------------------------- */
 
-static bool is_power_of_2(uint32_t v)
-{
-    return v && !(v & (v - 1));
-}
-
 static bool check_block_sizes(SCSIDisk *s, GError **errp)
 {
     BlockConf *c = &s->conf;
-    uint32_t bs = c->logical_block_size ? c->logical_block_size : 512;
+    uint32_t bs;
 
     if (s->is_cd) {
         if (c->logical_block_size && c->logical_block_size != MMC_SECTOR) {
@@ -185,31 +180,12 @@ static bool check_block_sizes(SCSIDisk *s, GError **errp)
                        MMC_SECTOR);
             return false;
         }
-        bs = MMC_SECTOR;
+        c->logical_block_size = MMC_SECTOR;
     }
-    c->physical_block_size = MAX(c->physical_block_size, bs);
-    if (!is_power_of_2(bs) || bs < 512 || bs > 32768) {
-        error_setg(errp, "scsi-hd: logical_block_size=%u: must be a power of two from 512 to 32768",
-                   bs);
+    if (!block_conf_check_sizes(c, object_get_typename(OBJECT(s)), errp)) {
         return false;
     }
-    if (!is_power_of_2(c->physical_block_size) || c->physical_block_size > 2 * MiB) {
-        error_setg(errp,
-                   "scsi-hd: physical_block_size=%u: must be a power of two, from "
-                   "logical_block_size (%u) to 2 MiB",
-                   c->physical_block_size, bs);
-        return false;
-    }
-    if (c->discard_granularity == UINT32_MAX) {
-        c->discard_granularity = MAX(c->physical_block_size, 4096u);
-    }
-    if (c->min_io_size % bs || c->opt_io_size % bs || c->discard_granularity % bs) {
-        error_setg(errp,
-                   "%s: min_io_size, opt_io_size and discard_granularity must be multiples of "
-                   "logical_block_size (%u)",
-                   object_get_typename(OBJECT(s)), bs);
-        return false;
-    }
+    bs = c->logical_block_size;
     if (s->max_io_size < bs || (!s->is_cd && s->max_unmap_size < bs)) {
         error_setg(errp, "%s: max_io_size and max_unmap_size must be at least one block (%u)",
                    object_get_typename(OBJECT(s)), bs);
@@ -253,21 +229,15 @@ static bool take_drive(SCSIDisk *s, GError **errp)
         }
         return s->is_cd;
     }
-    if (!blk_set_error_policy(blk, s->conf.rerror, s->conf.werror, errp)) {
-        return false;
-    }
     if (s->is_cd) {
-        return cd_length(blk, &s->blocks, errp);
+        return blk_set_error_policy(blk, s->conf.rerror, s->conf.werror, errp) &&
+               cd_length(blk, &s->blocks, errp);
     }
-    len = blk_getlength(blk);
+    len = block_conf_take(&s->conf, "scsi-hd", errp);
     if (len < 0) {
-        error_setg_errno(errp, -len, "scsi-hd: drive=%s: its size cannot be read", blk_name(blk));
         return false;
     }
     s->blocks = (uint64_t)len / s->block_size;
-    if (s->conf.write_cache != ON_OFF_AUTO_AUTO) {
-        blk_set_write_cache(blk, s->conf.write_cache == ON_OFF_AUTO_ON);
-    }
     s->default_write_cache = blk_write_cache_enabled(blk);
     return true;
 }
@@ -306,10 +276,7 @@ static void disk_unrealize(SCSIDevice *dev)
     if (s->is_cd) {
         blk_removable_del(&s->medium);
     }
-    if (s->conf.blk) {
-        blk_detach_dev(s->conf.blk); /* now: the disk may go elsewhere */
-        s->conf.blk = NULL;
-    }
+    block_conf_release(&s->conf); /* now: the disk may go elsewhere */
 }
 
 static void disk_init(Object *obj)
@@ -326,16 +293,15 @@ static void disk_finalize(Object *obj)
 {
     SCSIDisk *s = SCSI_DISK(obj);
 
-    if (s->conf.blk) {
-        blk_detach_dev(s->conf.blk);
-    }
+    block_conf_release(&s->conf);
     qemu_mutex_destroy(&s->lock);
 }
 
 /* --- types ----------------------------------------------------------------------------------- */
 
 static const ObjectProperty disk_props[] = {
-    DEFINE_PROP_DRIVE("drive", SCSIDisk, conf.blk),
+    DEFINE_BLOCK_PROPERTIES(SCSIDisk, conf, BLOCK_GRANULARITY_AUTO),
+    DEFINE_BLOCK_IO_SIZE_PROPERTIES(SCSIDisk, conf),
     DEFINE_PROP_STRING("serial", SCSIDisk, serial, "serial number, up to 36 characters"),
     DEFINE_PROP_STRING("vendor", SCSIDisk, vendor, "vendor (QEMU), up to 8 characters"),
     DEFINE_PROP_STRING("product", SCSIDisk, product, "product, up to 16 characters"),
@@ -346,22 +312,6 @@ static const ObjectProperty disk_props[] = {
     DEFINE_PROP_UINT64("port_wwn", SCSIDisk, port_wwn, 0, "world wide name of its port"),
     DEFINE_PROP_UINT16("port_index", SCSIDisk, port_index, 0, "number of its port"),
     DEFINE_PROP_UINT64("max_io_size", SCSIDisk, max_io_size, INT32_MAX, "bytes of one transfer"),
-    DEFINE_PROP_UINT32("logical_block_size", SCSIDisk, conf.logical_block_size, 0,
-                       "bytes of a logical block (512; CD: 2048)"),
-    DEFINE_PROP_UINT32("physical_block_size", SCSIDisk, conf.physical_block_size, 0,
-                       "bytes of a physical block"),
-    DEFINE_PROP_UINT32("min_io_size", SCSIDisk, conf.min_io_size, 0, "bytes; hint"),
-    DEFINE_PROP_UINT32("opt_io_size", SCSIDisk, conf.opt_io_size, 0, "bytes; hint"),
-    DEFINE_PROP_UINT32("discard_granularity", SCSIDisk, conf.discard_granularity, UINT32_MAX,
-                       "bytes; preferred unit of deallocation (4096), 0: none"),
-    DEFINE_PROP_INT32("bootindex", SCSIDisk, conf.bootindex, -1, "place in the boot order"),
-    DEFINE_PROP_STRING("rerror", SCSIDisk, conf.rerror, "read errors: report, ignore, stop"),
-    DEFINE_PROP_STRING("werror", SCSIDisk, conf.werror,
-                       "write errors: report, ignore, stop, enospc"),
-    DEFINE_PROP_ON_OFF_AUTO("write-cache", SCSIDisk, conf.write_cache, ON_OFF_AUTO_AUTO,
-                            "volatile write cache"),
-    DEFINE_PROP_BOOL("share-rw", SCSIDisk, conf.share_rw, false,
-                     "other devices may write to the drive"),
 };
 
 static const ObjectProperty hd_props[] = {

@@ -7,6 +7,7 @@
 #define HW_SCSI_DISK_H
 
 #include "block/removable.h"
+#include "hw/block/block.h"
 #include "hw/scsi/mmc.h"
 #include "hw/scsi/scsi.h"
 #include "qemu/thread.h"

@@ -9,7 +9,6 @@
 #include "virtio-scsi.h"
 
 #include "hw/boards.h"
-#include "system/runstate.h"
 
 /* The beginning of a request's readable part, before its command. */
 typedef struct QEMU_PACKED CommandHeader {
@@ -213,14 +212,9 @@ static void handle_queue(VirtQueue *vq)
 
 /* --- requests in flight ---------------------------------------------------------------------- */
 
-static VirtioScsiReq *req_at(VirtQueue *vq, unsigned i)
-{
-    return (VirtioScsiReq *)(vq->elems + i * vq->elem_size);
-}
-
 static bool matches(const VirtioScsiScan *scan, const VirtioScsiReq *req)
 {
-    if (!req->elem.in_use || !req->active) {
+    if (!req->active) {
         return false;
     }
     if (scan->by == SCAN_DEVICE) {
@@ -251,13 +245,13 @@ static void scan_in_ctx(void *opaque)
 {
     VirtioScsiScan *scan = opaque;
     VirtQueue *vq = scan->vq;
+    VirtioScsiReq *req;
+    unsigned i = 0;
 
     if (!vq->running && !vq->stopping) {
         return; /* there are none */
     }
-    for (unsigned i = 0; i < vq->ring.num && vq->elems; i++) {
-        VirtioScsiReq *req = req_at(vq, i);
-
+    while ((req = (VirtioScsiReq *)virtqueue_next_inflight(vq, &i))) {
         if (matches(scan, req)) {
             scan->found++;
             if (scan->abort) {
@@ -280,46 +274,32 @@ void virtio_scsi_scan(VirtIOSCSI *s, VirtioScsiScan *scan)
 /* What waits, or goes in steps, ends; the rest completes by itself. */
 static void stop_queue(VirtQueue *vq)
 {
-    for (unsigned i = 0; vq->index >= VIRTIO_SCSI_FIXED_QUEUES && i < vq->ring.num; i++) {
-        VirtioScsiReq *req = req_at(vq, i);
+    unsigned i = 0;
+    VirtioScsiReq *req;
 
-        if (req->elem.in_use && req->active && !req->scsi.aborted) {
+    if (vq->index < VIRTIO_SCSI_FIXED_QUEUES) {
+        return;
+    }
+    while ((req = (VirtioScsiReq *)virtqueue_next_inflight(vq, &i))) {
+        if (req->active && !req->scsi.aborted) {
             req->ended_with = VIRTIO_SCSI_S_RESET;
             scsi_req_abort(&req->scsi);
         }
     }
 }
 
-static void resume_in_ctx(void *opaque)
+static void resume_queue(VirtQueue *vq)
 {
-    VirtQueue *vq = opaque;
+    unsigned i = 0;
+    VirtioScsiReq *req;
 
-    for (unsigned i = 0; vq->running && i < vq->ring.num; i++) {
-        VirtioScsiReq *req = req_at(vq, i);
-
-        if (req->elem.in_use && req->active && req->scsi.parked) {
+    if (vq->index < VIRTIO_SCSI_FIXED_QUEUES) {
+        return;
+    }
+    while ((req = (VirtioScsiReq *)virtqueue_next_inflight(vq, &i))) {
+        if (req->active && req->scsi.parked) {
             scsi_req_resume(&req->scsi);
         }
-    }
-}
-
-static void resume_at_home(void *opaque)
-{
-    VirtIODevice *vdev = opaque;
-
-    for (unsigned i = VIRTIO_SCSI_FIXED_QUEUES; i < vdev->num_vqs; i++) {
-        if (vdev->vqs[i]->started) {
-            aio_call(vdev->vqs[i]->ctx, resume_in_ctx, vdev->vqs[i]);
-        }
-    }
-}
-
-static void vm_state_changed(void *opaque, bool running, RunState state)
-{
-    VirtIODevice *vdev = opaque;
-
-    if (running) {
-        aio_call(vdev->home, resume_at_home, vdev);
     }
 }
 
@@ -486,16 +466,10 @@ static bool virtio_scsi_realize(VirtIODevice *vdev, GError **errp)
     for (unsigned i = 0; i < s->num_queues; i++) {
         virtio_add_queue(vdev, s->queue_size, sizeof(VirtioScsiReq), false, handle_queue);
     }
-    s->vmstate_handle = qemu_add_vm_change_state_handler(vm_state_changed, s);
     s->bus = scsi_bus_new(DEVICE(vdev), name, &bus_ops, s, 0, VIRTIO_SCSI_MAX_TARGET,
                           VIRTIO_SCSI_MAX_LUN);
     qbus_set_hotplug_handler(BUS(s->bus), OBJECT(vdev));
     return true;
-}
-
-static void virtio_scsi_unrealize(VirtIODevice *vdev)
-{
-    qemu_del_vm_change_state_handler(VIRTIO_SCSI(vdev)->vmstate_handle);
 }
 
 static const ObjectProperty virtio_scsi_props[] = {
@@ -524,13 +498,13 @@ static void virtio_scsi_class_init(ObjectClass *klass, const void *data)
     vc->pci_class = PCI_CLASS_STORAGE_SCSI;
     vc->fixed_queues = VIRTIO_SCSI_FIXED_QUEUES;
     vc->realize = virtio_scsi_realize;
-    vc->unrealize = virtio_scsi_unrealize;
     vc->get_features = get_features;
     vc->num_queues = num_queues;
     vc->queue_group = queue_group;
     vc->reset = device_reset;
     vc->config_written = config_written;
     vc->stop_queue = stop_queue;
+    vc->resume_queue = resume_queue;
     object_class_add_property_table(klass, virtio_scsi_props);
 }
 

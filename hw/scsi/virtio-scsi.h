@@ -55,7 +55,6 @@ typedef struct VirtIOSCSI {
     VirtQueue *control, *event;
     uint32_t cdb_size, sense_size; /* atomic; home writes */
     bool events_missed;            /* home */
-    void *vmstate_handle;
 } VirtIOSCSI;
 #define VIRTIO_SCSI(obj) ((VirtIOSCSI *)(obj))
 

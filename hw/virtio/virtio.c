@@ -6,6 +6,7 @@
 #include "virtio-private.h"
 
 #include "qemu/rcu.h"
+#include "system/runstate.h"
 
 const EnumTable virtio_notify_table = {
     .qapi_name = "VirtioNotify",
@@ -265,19 +266,11 @@ static void reset_at_home(void *opaque)
 void virtio_reset_wait(VirtIODevice *vdev)
 {
     ResetCall c = {.vdev = vdev};
-    bool main_home = vdev->home == aio_get_main();
 
     assert_main_loop();
     qemu_event_init(&c.done, false);
     aio_call(vdev->home, reset_at_home, &c);
-    while (!qemu_event_is_set(&c.done)) {
-        if (main_home) {
-            aio_poll(aio_get_main(), true);
-        } else {
-            qemu_event_timedwait(&c.done, SCALE_MS);
-            aio_poll(aio_get_main(), false); /* what the home's devices post here */
-        }
-    }
+    aio_await(vdev->home, &c.done);
 }
 
 /* --- status ---------------------------------------------------------------------------------- */
@@ -369,6 +362,37 @@ void virtio_kick_all(VirtIODevice *vdev)
     }
 }
 
+/* --- stop and go ----------------------------------------------------------------------------- */
+
+static void resume_in_ctx(void *opaque)
+{
+    VirtQueue *vq = opaque;
+
+    if (vq->running) {
+        VIRTIO_DEVICE_GET_CLASS(vq->vdev)->resume_queue(vq);
+    }
+}
+
+static void resume_at_home(void *opaque)
+{
+    VirtIODevice *vdev = opaque;
+
+    for (unsigned i = 0; i < vdev->num_vqs; i++) {
+        if (vdev->vqs[i]->started) {
+            aio_call(vdev->vqs[i]->ctx, resume_in_ctx, vdev->vqs[i]);
+        }
+    }
+}
+
+static void vm_state_changed(void *opaque, bool running, RunState state)
+{
+    VirtIODevice *vdev = opaque;
+
+    if (running) {
+        aio_call(vdev->home, resume_at_home, vdev);
+    }
+}
+
 /* --- the type -------------------------------------------------------------------------------- */
 
 static uint64_t common_features(VirtIODevice *vdev)
@@ -403,6 +427,10 @@ static void virtio_device_unrealize(DeviceState *dev)
 
     if (bc->unplugged) {
         bc->unplugged(dev->parent_bus, vdev);
+    }
+    if (vdev->vmstate_handle) {
+        qemu_del_vm_change_state_handler(vdev->vmstate_handle);
+        vdev->vmstate_handle = NULL;
     }
     __atomic_store_n(&vdev->gone, true, __ATOMIC_RELEASE);
     synchronize_rcu(); /* notifications of other threads that are on their way */
@@ -448,6 +476,9 @@ static bool virtio_device_realize(DeviceState *dev, GError **errp)
     vdev->host_features = common_features(vdev) | vc->get_features(vdev);
     if (vc->placed) {
         vc->placed(vdev);
+    }
+    if (vc->resume_queue) {
+        vdev->vmstate_handle = qemu_add_vm_change_state_handler(vm_state_changed, vdev);
     }
     if (bc->plugged && !bc->plugged(dev->parent_bus, vdev, errp)) {
         virtio_device_unrealize(dev);

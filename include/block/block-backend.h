@@ -99,14 +99,4 @@ int blk_flush_all(void);
 json_object *qdev_prop_drive_get(Object *obj, const ObjectProperty *prop, GError **errp);
 bool qdev_prop_drive_set(Object *obj, const ObjectProperty *prop, json_object *value, GError **errp);
 
-/* Common properties of a disk device. */
-typedef struct BlockConf {
-    BlockBackend *blk;
-    uint32_t logical_block_size, physical_block_size, discard_granularity, opt_io_size, min_io_size;
-    int32_t bootindex;
-    char *rerror, *werror;
-    int write_cache;     /* OnOffAuto */
-    bool share_rw;
-} BlockConf;
-
 #endif

@@ -14,6 +14,7 @@
 
 #include "qemu/error.h"
 #include "qemu/osdep.h"
+#include "qemu/thread.h"
 
 typedef struct AioContext AioContext;
 typedef struct AioHandler AioHandler;
@@ -88,6 +89,10 @@ void aio_post(AioContext *ctx, AioFn *fn, void *opaque);
 /* Runs fn(opaque) in ctx's thread and returns when it has returned (directly if the caller is at home).  Waits go one way:
  * vCPU, main loop, device home, queue home; never call this towards the left.  Any thread that may wait. */
 void aio_call(AioContext *ctx, AioFn *fn, void *opaque);
+
+/* Main loop: returns when ctx has set the event.  Meanwhile the main loop does what is posted to it, and ctx, if that is the main
+ * loop, runs. */
+void aio_await(AioContext *ctx, QemuEvent *done);
 
 /* --- pollers --------------------------------------------------------------------------------------------------- */
 

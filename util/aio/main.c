@@ -124,3 +124,16 @@ bool aio_init_main(GError **errp)
     g_source_unref(&s->source);
     return true;
 }
+
+void aio_await(AioContext *ctx, QemuEvent *done)
+{
+    assert_main_loop();
+    while (!qemu_event_is_set(done)) {
+        if (ctx == main_ctx) {
+            aio_poll(ctx, true);
+        } else {
+            qemu_event_timedwait(done, SCALE_MS);
+            aio_poll(main_ctx, false); /* what ctx waits for may have been posted here */
+        }
+    }
+}

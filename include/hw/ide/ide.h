@@ -13,6 +13,7 @@
 #define HW_IDE_IDE_H
 
 #include "block/removable.h"
+#include "hw/block/block.h"
 #include "hw/qdev-core.h"
 #include "qemu/thread.h"
 

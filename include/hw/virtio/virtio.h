@@ -114,6 +114,7 @@ struct VirtIODevice {
     uint8_t config[VIRTIO_CONFIG_MAX]; /* atomic bytes */
     AioBH *error_bh;                   /* a queue broke */
     void *reset_waiter;                /* QemuEvent of the main loop */
+    void *vmstate_handle;              /* main loop; of devices with resume_queue() */
     VirtQueue **vqs;
     unsigned num_vqs;
     bool gone;       /* atomic: unrealized */
@@ -152,6 +153,9 @@ typedef struct VirtioDeviceClass {
     void (*stop_queue)(VirtQueue *vq);
     /* Queue context: after it started. */
     void (*queue_started)(VirtQueue *vq);
+    /* Queue context: the VM runs again, and so does the queue; submits what the error policy
+     * "stop" has parked.  NULL: nothing ever is. */
+    void (*resume_queue)(VirtQueue *vq);
 } VirtioDeviceClass;
 #define VIRTIO_DEVICE_GET_CLASS(obj) ((VirtioDeviceClass *)object_get_class(obj))
 
@@ -204,6 +208,19 @@ void virtqueue_no_kick(VirtQueue *vq);
 /* The device takes no chains, so the queue is not looked at; off: it is, soon.  A queue starts
  * unblocked. */
 void virtqueue_block(VirtQueue *vq, bool on);
+/* The chain after the one at *i of those that the device has, in no order; NULL: that was the last.
+ * Begins with *i = 0.  Push and drop of what it returned are allowed. */
+static inline VirtElem *virtqueue_next_inflight(VirtQueue *vq, unsigned *i)
+{
+    while (vq->elems && *i < vq->ring.num) {
+        VirtElem *e = (VirtElem *)(vq->elems + (*i)++ * vq->elem_size);
+
+        if (e->in_use) {
+            return e;
+        }
+    }
+    return NULL;
+}
 /* The driver broke the rules: NEEDS_RESET, one line in the log. Any context of this device. */
 void virtio_error(VirtQueue *vq, const char *why);
 /* Runs handle() soon. Any thread. */
