@@ -216,6 +216,10 @@ static void execute(Monitor *mon, bool info, const char *line)
         return;
     }
     line += len;
+    /* "xp/4xw ADDR" and "xp /4xw ADDR"; what begins with a slash elsewhere is a path. */
+    if (g_str_has_prefix(c->params, "/fmt")) {
+        line += strspn(line, " \t");
+    }
     if (*line == '/') {
         len = strcspn(++line, " \t");
         format = g_strndup(line, len);

@@ -601,6 +601,7 @@ static void virtio_net_class_init(ObjectClass *klass, const void *data)
     vc->device_id = VIRTIO_ID_NET;
     vc->legacy_pci_id = 0x1000;
     vc->pci_class = PCI_CLASS_NETWORK_ETHERNET;
+    vc->romfile = "efi-virtio.rom";
     vc->realize = virtio_net_realize;
     vc->placed = virtio_net_placed;
     vc->unrealize = virtio_net_unrealize;

@@ -179,6 +179,30 @@ static bool read_rom(int fd, const char *name, uint8_t *dst, size_t size, GError
     return true;
 }
 
+/* A card's own ROM is for several cards: its PCI data structure (PCI firmware
+ * specification 3.0, 5.1.2) gets this one's IDs, and the checksum stays right by the header's free
+ * byte. */
+static void adopt_rom(const PCIDevice *dev, uint8_t *rom, size_t size)
+{
+    enum { HEADER = 0x1a, FREE_BYTE = 6, DATA = 0x18, IDS = 4, CODE_TYPE = 0x14, PC_BIOS = 0 };
+    uint16_t at;
+    uint8_t *data, sum = 0;
+
+    if (size < HEADER || rom[0] != 0x55 || rom[1] != 0xaa) {
+        return;
+    }
+    at = pci_get_word(rom + DATA);
+    data = rom + at;
+    if (at < HEADER || at + 24u > size || memcmp(data, "PCIR", 4) || data[CODE_TYPE] != PC_BIOS) {
+        return;
+    }
+    for (unsigned n = 0; n < 4; n++) {
+        sum += data[IDS + n] - dev->config[PCI_VENDOR_ID + n];
+        data[IDS + n] = dev->config[PCI_VENDOR_ID + n];
+    }
+    rom[FREE_BYTE] += sum;
+}
+
 static bool rom_load(PCIDevice *dev, const char *file, int fd, GError **errp)
 {
     struct stat st;
@@ -209,6 +233,9 @@ static bool rom_load(PCIDevice *dev, const char *file, int fd, GError **errp)
         pci_rom_exit(dev);
         return false;
     }
+    if (!dev->romfile) {
+        adopt_rom(dev, memory_region_get_ram_ptr(&dev->rom), st.st_size);
+    }
     pci_register_bar(dev, PCI_ROM_SLOT, 0, &dev->rom);
     return true;
 }
@@ -216,6 +243,7 @@ static bool rom_load(PCIDevice *dev, const char *file, int fd, GError **errp)
 bool pci_rom_init(PCIDevice *dev, GError **errp)
 {
     const char *file = dev->romfile ? dev->romfile : PCI_DEVICE_GET_CLASS(dev)->romfile;
+    bool optional = !dev->romfile && PCI_DEVICE_GET_CLASS(dev)->rom_optional;
     g_autofree char *path = NULL;
     int fd;
     bool ok;
@@ -223,9 +251,9 @@ bool pci_rom_init(PCIDevice *dev, GError **errp)
     if (!file || !*file || dev->rom_bar == 0) {
         return true;
     }
-    path = datadir_find("romfile", file, errp);
+    path = datadir_find("romfile", file, optional ? NULL : errp);
     if (!path) {
-        return false;
+        return optional;
     }
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {

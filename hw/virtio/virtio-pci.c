@@ -616,6 +616,8 @@ void virtio_pci_class_init(ObjectClass *klass, const void *data)
 
     ((DeviceClass *)klass)->category = vc->parent_class.category;
     ((DeviceClass *)klass)->desc = vc->parent_class.desc;
+    ((PCIDeviceClass *)klass)->romfile = vc->romfile;
+    ((PCIDeviceClass *)klass)->rom_optional = true;
     object_class_property_foreach(backend, forward_property, &f);
     n = f.props->len;
     object_class_add_properties(klass, (ObjectProperty *)(void *)g_array_free(f.props, FALSE), n);

@@ -202,6 +202,23 @@ static void test_dma_registers(const void *machine)
     qtest_quit(s);
 }
 
+/* The format stands behind the command's name, or after a space. */
+static void test_monitor_formats(void)
+{
+    QTestState *s = qtest_init("-machine pc -nodefaults");
+    static const char *const lines[] = {"xp/2xb 0x1000", "xp /2xb 0x1000", "xp  /2xb  4096"};
+
+    qtest_writew(s, 0x1000, 0xa55a);
+    for (unsigned n = 0; n < G_N_ELEMENTS(lines); n++) {
+        g_autofree char *text = qtest_hmp(s, "%s", lines[n]);
+
+        g_assert_cmpstr(text, ==, "0000000000001000: 0x5a 0xa5\r\n");
+    }
+    g_free(qtest_hmp(s, "o /b 0x80 0x3c"));
+    g_assert_cmphex(qtest_inb(s, 0x80), ==, 0x3c);
+    qtest_quit(s);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -215,5 +232,6 @@ int main(int argc, char **argv)
     g_test_add_func("/pc/cf9", test_cf9);
     g_test_add_data_func("/pc-machine/dma/pc", "pc", test_dma_registers);
     g_test_add_data_func("/pc-machine/dma/q35", "q35", test_dma_registers);
+    g_test_add_func("/pc/monitor-formats", test_monitor_formats);
     return g_test_run();
 }

@@ -5,6 +5,7 @@
 #include "pci.h"
 
 #include <string.h>
+#include <unistd.h>
 
 enum {
     MSIX_DEVFN = QPCI_DEVFN(4, 0),
@@ -564,6 +565,46 @@ static void test_testdev(void)
     }
 }
 
+/* A card's own ROM carries the card's IDs, whichever card it was made for; one that the user names
+ * is left as it is. */
+static void test_option_rom(void)
+{
+    static const struct {
+        const char *device;
+        uint16_t id;
+    } cases[] = {{"virtio-net-pci,addr=04.0", 0x1000},
+                 {"virtio-net-pci,addr=04.0,disable-legacy=on", 0x1041},
+                 {"virtio-net-pci,addr=04.0,romfile=efi-virtio.rom", 0x1041}};
+
+    if (access("/usr/lib/ipxe/qemu/efi-virtio.rom", R_OK)) {
+        g_test_skip("package ipxe-qemu is not installed");
+        return;
+    }
+    for (unsigned n = 0; n < G_N_ELEMENTS(cases); n++) {
+        g_autofree char *args = g_strdup_printf("-device %s", cases[n].device);
+        uint8_t rom[128 * 1024], sum = 0;
+        uint16_t at;
+
+        start(args);
+        QPCIDevice *dev = qpci_device_at(bus, 0, QPCI_DEVFN(4, 0));
+
+        qpci_config_writel(dev, 0x30, 0xfe000001);
+        qpci_device_enable(dev);
+        qtest_bufread(s, 0xfe000000, rom, sizeof(rom));
+        g_assert_cmphex(rom[0] | rom[1] << 8, ==, 0xaa55);
+        for (unsigned i = 0; i < rom[2] * 512u; i++) {
+            sum += rom[i];
+        }
+        g_assert_cmphex(sum, ==, 0);
+        at = rom[0x18] | rom[0x19] << 8;
+        g_assert_cmpmem(rom + at, 4, "PCIR", 4);
+        g_assert_cmphex(rom[at + 4] | rom[at + 5] << 8, ==, 0x1af4);
+        g_assert_cmphex(rom[at + 6] | rom[at + 7] << 8, ==, cases[n].id);
+        qpci_device_free(dev);
+        stop();
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -576,5 +617,6 @@ int main(int argc, char **argv)
     g_test_add_func("/pci/hotplug", test_hotplug);
     g_test_add_func("/pci/query", test_query);
     g_test_add_func("/pci/testdev", test_testdev);
+    g_test_add_func("/pci/option-rom", test_option_rom);
     return g_test_run();
 }

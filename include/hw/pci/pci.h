@@ -88,7 +88,8 @@ typedef struct PCIDeviceClass {
     uint16_t vendor_id, device_id, class_id, subsystem_vendor_id, subsystem_id;
     uint8_t revision;
     bool is_bridge;               /* type 1 header */
-    const char *romfile;
+    const char *romfile;          /* the card's own option ROM */
+    bool rom_optional;            /* without that file the card has none */
 } PCIDeviceClass;
 #define PCI_DEVICE_GET_CLASS(obj) ((PCIDeviceClass *)object_get_class(obj))
 

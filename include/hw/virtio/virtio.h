@@ -128,6 +128,7 @@ typedef struct VirtioDeviceClass {
     uint16_t device_id;     /* VIRTIO_ID_* */
     uint16_t legacy_pci_id; /* 0: the device has no legacy interface */
     uint16_t pci_class;
+    const char *romfile; /* option ROM on PCI, where its package is installed; or NULL */
     unsigned fixed_queues; /* queues before those that iothread-vq-mapping numbers from 0 */
     /* Main loop.  Adds queues; calls virtio_config_init().  The device's feature bits. */
     bool (*realize)(VirtIODevice *vdev, GError **errp);
