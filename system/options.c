@@ -597,6 +597,11 @@ OptionsResult options_parse(int argc, char **argv, GError **errp)
             trace_list(print_trace_point, NULL);
             return OPTIONS_DONE;
         }
+        if (strcmp(def->name, "vga") == 0 && strcmp(arg, "help") == 0) {
+            puts("none                 no graphics card\n"
+                 "std                  standard VGA (the machine's default)");
+            return OPTIONS_DONE;
+        }
         if (strcmp(def->name, "display") == 0 && strcmp(arg, "help") == 0) {
             opt_display(def, arg, NULL);
             return OPTIONS_DONE;
