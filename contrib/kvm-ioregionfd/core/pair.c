@@ -20,6 +20,7 @@
 static LIST_HEAD(pairs);
 static DEFINE_MUTEX(pairs_lock);
 static DECLARE_WAIT_QUEUE_HEAD(pair_gone);
+static unsigned int gone; /* how many pairs have gone; written with pairs_lock */
 
 /* --- moving
  * ------------------------------------------------------------------------------------------------------------------------------
@@ -317,22 +318,6 @@ static struct ior_channel *find_pair(struct file *wfile, struct file *rfile, boo
     return NULL;
 }
 
-static bool pair_is_gone(struct file *wfile, struct file *rfile)
-{
-    struct ior_channel *ch;
-    bool gone = true;
-
-    mutex_lock(&pairs_lock);
-    list_for_each_entry(ch, &pairs, pairs)
-    {
-        if (ch->wfile == wfile && ch->rfile == rfile && !kref_read(&ch->ref)) {
-            gone = false;
-        }
-    }
-    mutex_unlock(&pairs_lock);
-    return gone;
-}
-
 static struct ior_channel *new_pair(struct file *wfile, struct file *rfile)
 {
     struct ior_channel *ch = ior_channel_new(IOR_PAIR, 0, 0);
@@ -354,10 +339,12 @@ static struct ior_channel *new_pair(struct file *wfile, struct file *rfile)
 static struct ior_channel *find_or_make(struct file *wfile, struct file *rfile)
 {
     struct ior_channel *ch;
+    unsigned int seen;
     bool dying;
 
     for (;;) {
         mutex_lock(&pairs_lock);
+        seen = gone;
         ch = find_pair(wfile, rfile, &dying);
         if (!ch && !dying) {
             ch = new_pair(wfile, rfile);
@@ -367,7 +354,7 @@ static struct ior_channel *find_or_make(struct file *wfile, struct file *rfile)
             return ch;
         }
         /* The one before must not eat this one's answers. */
-        if (wait_event_interruptible(pair_gone, pair_is_gone(wfile, rfile))) {
+        if (wait_event_interruptible(pair_gone, READ_ONCE(gone) != seen)) {
             return ERR_PTR(-EINTR);
         }
     }
@@ -397,6 +384,7 @@ void ior_pair_release(struct ior_channel *ch)
     cancel_delayed_work_sync(&ch->pump);
     mutex_lock(&pairs_lock);
     list_del(&ch->pairs);
+    WRITE_ONCE(gone, gone + 1);
     mutex_unlock(&pairs_lock);
     wake_up_all(&pair_gone);
     fput(ch->wfile);
