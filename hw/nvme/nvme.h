@@ -117,6 +117,8 @@ struct NvmeSq {
     bool notifier_on;        /* ctx listens */
 };
 
+typedef struct NvmeCqPost NvmeCqPost;
+
 struct NvmeCq {
     NvmeCtrl *n;
     AioContext *ctx;
@@ -136,6 +138,10 @@ struct NvmeCq {
     AioTimer *timer;                   /* the longest they do */
     AioBH *bh;                         /* posts done requests, once an iteration */
     unsigned sqs;                      /* atomic: submission queues that complete here */
+    NvmeCqPost *post;       /* where KVM leaves the head; NULL: it does not.  Set at home */
+    uint64_t post_seen;     /* of it, taken over in head */
+    EventNotifier notifier; /* comes with it */
+    bool listening;         /* ctx listens to that */
 };
 
 /* A doorbell pair's register region. */
@@ -155,6 +161,7 @@ typedef struct NvmeParams {
     uint8_t aerl, mdts;
     uint32_t aer_max_queued;
     bool ioeventfd, dbbuf;
+    int post_write; /* OnOffAuto */
 } NvmeParams;
 
 struct NvmeCtrl {
@@ -175,6 +182,7 @@ struct NvmeCtrl {
     AioContext *home;
     MemoryRegion bar0, iomem; /* container; registers */
     NvmeDoorbell *db;         /* max_ioqpairs + 1 */
+    bool post_write;          /* completion queues' heads are stored; constant while realized */
     unsigned num_db;
 
     /* Registers.  Written at home; the atomics are read by any thread (direct reads). */
@@ -331,6 +339,17 @@ void nvme_dbbuf_note_mmio(NvmeCtrl *n, uint16_t qid, bool is_cq, uint32_t value)
 /* Home: a queue comes or goes while shadow doorbells are on. */
 void nvme_dbbuf_attach(NvmeSq *sq);
 void nvme_dbbuf_detach(NvmeSq *sq);
+
+/* cq-post.c.  A new queue at home: its heads will be stored, where n->post_write; a queue that goes,
+ * after silence. */
+void nvme_cq_post_attach(NvmeCq *cq);
+void nvme_cq_post_detach(NvmeCq *cq);
+/* In cq->ctx, with cq->post: takes over what was stored; and from now on each store is noticed. */
+void nvme_cq_post_sync(NvmeCq *cq);
+void nvme_cq_post_listen(NvmeCq *cq);
+void nvme_cq_post_silence(NvmeCq *cq);
+/* queue.c, in cq->ctx: does what waits for cq->head. */
+void nvme_cq_head_moved(NvmeCq *cq);
 
 /* --- dptr.c: queue context ------------------------------------------------------------------- */
 /* Maps len bytes that the command's PRPs or SGL describe; to_host: the device will write to them.

@@ -5,6 +5,7 @@
  */
 #include "firmware.h"
 #include "nvme.h"
+#include "system/kvm.h"
 #include "pool.h"
 #include "sanitize.h"
 #include "selftest.h"
@@ -301,6 +302,9 @@ static bool realize_parts(NvmeCtrl *n, GError **errp)
 {
     PCIDevice *pci = PCI_DEVICE(n);
 
+    n->post_write =
+        n->params.post_write == ON_OFF_AUTO_ON ||
+        (n->params.post_write == ON_OFF_AUTO_AUTO && n->params.ioeventfd && kvm_has_post_write());
     if (!check_params(n, errp) || !nvme_homes_choose(n, errp) || !init_subsystem(n, errp)) {
         return false;
     }
@@ -423,6 +427,9 @@ static const ObjectProperty nvme_props[] = {
                        "limit of queued async events"),
     DEFINE_PROP_UINT8("mdts", NvmeCtrl, params.mdts, 7,
                       "largest transfer: 4 KiB << mdts; 0: no limit announced"),
+    DEFINE_PROP_ON_OFF_AUTO("post-write", NvmeCtrl, params.post_write, ON_OFF_AUTO_AUTO,
+                            "heads of completion queues are stored by the doorbell's write itself "
+                            "(auto: where KVM does that)"),
     DEFINE_PROP_BOOL("ioeventfd", NvmeCtrl, params.ioeventfd, true,
                      "eventfd on doorbells while the host shadows them"),
     DEFINE_PROP_BOOL("dbbuf", NvmeCtrl, params.dbbuf, true,

@@ -34,6 +34,18 @@ void nvme_update_pin(NvmeCtrl *n)
     } while (pin_level(n) != level);
 }
 
+/* All entries are consumed: our share of the pin goes low (7.5.1). */
+static void cq_interrupt_done(NvmeCq *cq)
+{
+    NvmeCtrl *n = cq->n;
+
+    if (cq->irq_pin && cq->head == cq->tail) {
+        cq->irq_pin = false;
+        __atomic_fetch_sub(&n->pin_users[cq->vector & 31], 1, __ATOMIC_SEQ_CST);
+        nvme_update_pin(n);
+    }
+}
+
 static void cq_interrupt(NvmeCq *cq)
 {
     NvmeCtrl *n = cq->n;
@@ -51,21 +63,13 @@ static void cq_interrupt(NvmeCq *cq)
         __atomic_fetch_add(&n->pin_users[cq->vector & 31], 1, __ATOMIC_SEQ_CST);
         nvme_update_pin(n);
     }
+    if (cq->post) {
+        nvme_cq_post_listen(cq);
+        cq_interrupt_done(cq);
+    }
     if (cq->id && nvme_dbbuf_on(n)) {
         nvme_dbbuf_cq_head(
             cq, true); /* the pin goes low when the host says that it has seen the entries */
-    }
-}
-
-/* All entries are consumed: our share of the pin goes low (7.5.1). */
-static void cq_interrupt_done(NvmeCq *cq)
-{
-    NvmeCtrl *n = cq->n;
-
-    if (cq->irq_pin && cq->head == cq->tail) {
-        cq->irq_pin = false;
-        __atomic_fetch_sub(&n->pin_users[cq->vector & 31], 1, __ATOMIC_SEQ_CST);
-        nvme_update_pin(n);
     }
 }
 
@@ -134,8 +138,17 @@ static bool cq_has_room(NvmeCq *cq)
 {
     uint32_t next = cq->tail + 1 == cq->size ? 0 : cq->tail + 1;
 
-    if (next != cq->head) {
+    if (likely(next != cq->head)) {
         return true;
+    }
+    if (cq->post) {
+        nvme_cq_post_sync(cq);
+        if (next == cq->head) {
+            nvme_cq_post_listen(cq);
+        }
+        if (next != cq->head) {
+            return true;
+        }
     }
     if (cq->id && nvme_dbbuf_on(cq->n)) {
         nvme_dbbuf_cq_head(cq, true);
@@ -380,6 +393,21 @@ static void sq_doorbell(NvmeDoorbell *db, uint32_t value)
     }
 }
 
+void nvme_cq_head_moved(NvmeCq *cq)
+{
+    cq_interrupt_done(cq);
+    if (cq->done) {
+        aio_bh_schedule(cq->bh); /* it may have been full */
+    }
+}
+
+/* True for a head that the host can have written after the one that we know. */
+static bool is_ahead(NvmeCq *cq, uint32_t value)
+{
+    nvme_cq_post_sync(cq);
+    return (value + cq->size - cq->head) % cq->size <= (cq->tail + cq->size - cq->head) % cq->size;
+}
+
 static void cq_doorbell(NvmeDoorbell *db, uint32_t value)
 {
     NvmeCq *cq = db->cq;
@@ -393,12 +421,11 @@ static void cq_doorbell(NvmeDoorbell *db, uint32_t value)
         return;
     }
     TRACE(nvme, doorbell_cq, "cqid %u head %u", cq->id, value);
-    __atomic_store_n(&cq->head, value, __ATOMIC_RELAXED);
-    nvme_dbbuf_note_mmio(db->n, cq->id, true, value);
-    cq_interrupt_done(cq);
-    if (cq->done) {
-        aio_bh_schedule(cq->bh); /* it may have been full */
+    if (likely(!cq->post) || is_ahead(cq, value)) {
+        __atomic_store_n(&cq->head, value, __ATOMIC_RELAXED);
     }
+    nvme_dbbuf_note_mmio(db->n, cq->id, true, value);
+    nvme_cq_head_moved(cq);
 }
 
 static void nvme_doorbell_write(void *opaque, hwaddr offset, uint64_t data, unsigned size)
@@ -483,6 +510,9 @@ NvmeCq *nvme_cq_new(NvmeCtrl *n, uint16_t id, uint64_t base, uint32_t size, uint
     if (irq) {
         msix_vector_use(PCI_DEVICE(n), vector);
     }
+    if (id) {
+        nvme_cq_post_attach(cq);
+    }
     aio_call(cq->ctx, install_cq, &call);
     return cq;
 }
@@ -560,6 +590,7 @@ static void cq_free_in_ctx(void *opaque)
     __atomic_store_n(&cq->head, cq->tail, __ATOMIC_RELAXED);
     cq_interrupt_done(cq);
     cq->n->db[cq->id].cq = NULL;
+    nvme_cq_post_silence(cq);
     g_clear_pointer(&cq->timer, aio_timer_free);
     aio_bh_delete(cq->bh);
     nvme_ram_clear(&cq->ram);
@@ -574,6 +605,7 @@ void nvme_cq_delete(NvmeCq *cq)
         msix_vector_unuse(PCI_DEVICE(n), cq->vector);
     }
     n->cq[cq->id] = NULL;
+    nvme_cq_post_detach(cq);
     g_free(cq);
 }
 

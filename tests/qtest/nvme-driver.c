@@ -144,6 +144,20 @@ void qnvme_wait_csts(QNvme *n, uint32_t mask, uint32_t want)
     }
 }
 
+bool qnvme_pin(QNvme *n)
+{
+    return qpci_config_readw(n->dev, 6) & 8; /* PCI status, interrupt status */
+}
+
+void qnvme_wait_pin(QNvme *n, bool level)
+{
+    gint64 end = g_get_monotonic_time() + WAIT_US;
+
+    while (qnvme_pin(n) != level) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+    }
+}
+
 static void queue_init(QNvme *n, unsigned qid, uint32_t size)
 {
     n->q[qid] = (QNvmeQueue){

@@ -59,6 +59,10 @@ void qnvme_doorbell(QNvme *n, unsigned qid, bool cq, uint32_t v);
 /* Waits until (CSTS & mask) == want, at most 20 s. */
 void qnvme_wait_csts(QNvme *n, uint32_t mask, uint32_t want);
 
+/* The function asserts INTx; waits until it does or does not, at most 20 s. */
+bool qnvme_pin(QNvme *n);
+void qnvme_wait_pin(QNvme *n, bool level);
+
 /* Admin queue of size entries, CC.EN, RDY. */
 void qnvme_enable(QNvme *n, uint32_t admin_size);
 void qnvme_disable(QNvme *n);

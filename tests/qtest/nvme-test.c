@@ -606,42 +606,28 @@ static void test_msix(const void *opaque)
     qnvme_stop(n);
 }
 
-/* PCI status bit 3: the function asserts INTx. */
-static bool pin(QNvme *n)
-{
-    return qpci_config_readw(n->dev, 6) & 8;
-}
-
-static void wait_pin(QNvme *n, bool level)
-{
-    gint64 end = g_get_monotonic_time() + 10 * G_USEC_PER_SEC;
-    while (pin(n) != level) {
-        g_assert_cmpint(g_get_monotonic_time(), <, end);
-    }
-}
-
 static void test_pin(const void *opaque)
 {
     QNvme *n = start(GPOINTER_TO_INT(opaque), "");
     NvmeCmd flush = {.opcode = NVME_IO_FLUSH, .nsid = 1};
 
     qnvme_bring_up(n, 2, false);
-    wait_pin(n, false);
+    qnvme_wait_pin(n, false);
     qnvme_push(n, 1, &flush);
     qnvme_ring(n, 1);
-    wait_pin(n, true);
+    qnvme_wait_pin(n, true);
     qnvme_push(n, 2, &flush); /* the same vector, another queue */
     qnvme_ring(n, 2);
     while (!qnvme_ready(n, 2)) {
     }
     g_assert_cmphex(qnvme_wait(n, 1), ==, NVME_SUCCESS);
-    wait_pin(n, true); /* queue 2 has an entry still */
+    qnvme_wait_pin(n, true); /* queue 2 has an entry still */
     qnvme_writel(n, NVME_REG_INTMS, 1);
-    wait_pin(n, false);
+    qnvme_wait_pin(n, false);
     qnvme_writel(n, NVME_REG_INTMC, 1);
-    wait_pin(n, true);
+    qnvme_wait_pin(n, true);
     g_assert_cmphex(qnvme_wait(n, 2), ==, NVME_SUCCESS);
-    wait_pin(n, false);
+    qnvme_wait_pin(n, false);
     qnvme_stop(n);
 }
 
