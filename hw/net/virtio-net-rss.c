@@ -199,17 +199,19 @@ VirtNetRss *virtio_net_hash_parse(const VirtElem *e)
 
 void virtio_net_hand_over(VirtNetPair *to, const struct iovec *iov, unsigned niov, size_t len)
 {
+    g_autofree VirtNetPacket *copy = g_malloc(sizeof(*copy) + len);
     VirtNetPacket *packet;
 
+    /* Made before the lock is taken: the pair that delivers does not wait for a copy. */
+    copy->next = NULL;
+    copy->len = len;
+    net_iov_copy(iov, niov, 0, copy->data, len);
     QEMU_LOCK_GUARD(&to->inbox_lock);
     if (to->inbox_packets >= INBOX_PACKETS || to->inbox_bytes + len > INBOX_BYTES) {
         to->inbox_drops++;
         return;
     }
-    packet = g_malloc(sizeof(*packet) + len);
-    packet->next = NULL;
-    packet->len = len;
-    net_iov_copy(iov, niov, 0, packet->data, len);
+    packet = g_steal_pointer(&copy);
     *to->inbox_tail = packet;
     to->inbox_tail = &packet->next;
     to->inbox_packets++;
