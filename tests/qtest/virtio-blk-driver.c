@@ -94,7 +94,7 @@ uint8_t blk_request(Blk *b, unsigned qi, uint32_t type, uint64_t sector, uint64_
     uint16_t id = blk_push(b, qi, 0, type, sector, data, len, write, indirect);
     uint32_t used;
 
-    qvirtio_kick(&b->v->q[qi]);
+    qvirtio_kick_if_wanted(&b->v->q[qi]);
     g_assert_cmpuint(qvirtio_wait(&b->v->q[qi], &used), ==, id);
     g_assert_cmpuint(used, ==, want_len);
     return qtest_readb(b->s, b->status);

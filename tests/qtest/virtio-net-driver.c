@@ -127,7 +127,7 @@ void net_add_rx_many(Net *n, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         net_add_rx(n, i, RX_BUF);
     }
-    qvirtio_kick(&n->v->q[RX]);
+    qvirtio_kick_if_wanted(&n->v->q[RX]);
 }
 
 /* The next used buffer holds this frame, alone. */

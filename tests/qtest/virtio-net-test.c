@@ -59,7 +59,7 @@ static void test_flow_control(const void *opaque)
         g_assert_cmpuint(sent, <, 1000);
         for (got = 0; got < sent; got++) {
             net_add_rx(n, got % 16, RX_BUF);
-            qvirtio_kick(&n->v->q[RX]);
+            qvirtio_kick_if_wanted(&n->v->q[RX]);
             net_frame(f, net_own_mac, sizeof(f), got);
             net_expect_rx(n, f, sizeof(f));
         }
@@ -86,12 +86,12 @@ static void test_mergeable(const void *opaque)
             for (unsigned i = 0; i < want - 1; i++) {
                 net_add_rx(n, i, size);
             }
-            qvirtio_kick(&n->v->q[RX]);
+            qvirtio_kick_if_wanted(&n->v->q[RX]);
             wire_send(n, f, sizeof(f));
             g_usleep(20000);
             g_assert_false(qvirtio_ready(&n->v->q[RX]));
             net_add_rx(n, want - 1, size);
-            qvirtio_kick(&n->v->q[RX]);
+            qvirtio_kick_if_wanted(&n->v->q[RX]);
             for (unsigned i = 0; i < want; i++) {
                 uint32_t used;
                 uint16_t id = qvirtio_wait(&n->v->q[RX], &used);
@@ -110,7 +110,7 @@ static void test_mergeable(const void *opaque)
     for (unsigned i = 0; i < 4; i++) {
         net_add_rx(n, i, 256);
     }
-    qvirtio_kick(&n->v->q[RX]);
+    qvirtio_kick_if_wanted(&n->v->q[RX]);
     wire_send(n, f, sizeof(f));
     wire_send_new(n, net_own_mac, 100, 1);
     net_expect_rx_new(n, net_own_mac, 100, 1);

@@ -501,6 +501,7 @@ static uint16_t add_split(QVirtQueue *q, const QVirtioBuf *bufs, unsigned n, boo
     q->ndescs[head] = (uint16_t)places;
     qtest_writew(v->s, q->driver + 4 + 2 * (uint64_t)(q->avail % q->num), (uint16_t)head);
     qtest_writew(v->s, q->driver + 2, ++q->avail);
+    q->offered++;
     return (uint16_t)head;
 }
 
@@ -549,6 +550,7 @@ static uint16_t add_packed(QVirtQueue *q, const QVirtioBuf *bufs, unsigned n, bo
     }
     q->ndescs[id] = (uint16_t)places;
     q->free_descs -= places;
+    q->offered += (uint16_t)places;
     qtest_writew(v->s, q->desc + 16 * (uint64_t)head + 14, head_flags);
     return (uint16_t)id;
 }
@@ -564,6 +566,7 @@ void qvirtio_kick(QVirtQueue *q)
     QVirtio *v = q->v;
     uint32_t next = packed(v) ? q->avail | (q->avail_wrap ? 0x8000u : 0) : q->avail;
 
+    q->told = q->offered;
     if (v->mmio) {
         bool data = v->features & QVIRTIO_F_NOTIFICATION_DATA;
 
@@ -574,6 +577,35 @@ void qvirtio_kick(QVirtQueue *q)
         qpci_io_write(v->bar, q->notify, 4, q->index | next << 16);
     } else {
         qpci_io_write(v->bar, q->notify, 2, q->index);
+    }
+}
+
+/* What the device has written about the notifications that it wants (virtio 1.2, 2.7.10, 2.8.10).
+ */
+static bool kick_wanted(QVirtQueue *q)
+{
+    uint16_t fresh = q->offered - q->told, at, flags;
+
+    if (packed(q->v)) {
+        at = qtest_readw(q->v->s, q->device);
+        flags = qtest_readw(q->v->s, q->device + 2);
+        if (flags != 2) {
+            return flags == 0;
+        }
+        /* How far behind the next free descriptor that place is, in this lap or the one before. */
+        at = (uint16_t)(q->avail - (at & 0x7fff) + (at >> 15 == q->avail_wrap ? 0 : q->num));
+    } else if (event_idx(q->v)) {
+        at = (uint16_t)(q->avail - qtest_readw(q->v->s, q->device + 4 + 8 * (uint64_t)q->num));
+    } else {
+        return !(qtest_readw(q->v->s, q->device) & 1);
+    }
+    return at > 0 && at <= fresh;
+}
+
+void qvirtio_kick_if_wanted(QVirtQueue *q)
+{
+    if (kick_wanted(q)) {
+        qvirtio_kick(q);
     }
 }
 

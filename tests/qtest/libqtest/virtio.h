@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A guest's virtio driver for the tests, written from the specification: the PCI transport with
- * both interfaces, the MMIO transport in both versions, split and packed rings, in guest RAM through qtest.  What goes wrong ends the
- * test.
+ * both interfaces, the MMIO transport in both versions, split and packed rings, in guest RAM
+ * through qtest.  What goes wrong ends the test.
  */
 #ifndef LIBQTEST_VIRTIO_H
 #define LIBQTEST_VIRTIO_H
@@ -34,6 +34,8 @@ typedef struct QVirtQueue {
     unsigned free_descs;
     uint16_t next_free;
     uint64_t notify; /* offset in the BAR */
+    uint16_t told;   /* chains (packed: descriptors) offered when the device was last notified */
+    uint16_t offered;
 } QVirtQueue;
 
 typedef struct QVirtioBuf {
@@ -92,6 +94,8 @@ void qvirtio_start(QVirtio *v, uint64_t features, unsigned n, unsigned size, boo
 /* Offers a chain; its id.  indirect: through a table. */
 uint16_t qvirtio_add(QVirtQueue *q, const QVirtioBuf *bufs, unsigned n, bool indirect);
 void qvirtio_kick(QVirtQueue *q);
+/* The same if the device wants to hear of what was offered since the last time. */
+void qvirtio_kick_if_wanted(QVirtQueue *q);
 /* True if a used chain is there. */
 bool qvirtio_ready(QVirtQueue *q);
 /* The next used chain's id and length, which it waits for, at most 20 s. */
