@@ -12,7 +12,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 LEVEL1_MODULES = ['9p', '9pnet_virtio', 'virtio_pci', 'kvm_amd', 'tun']
 # crc32c is wanted by ext4 through the crypto API, crct10dif and crc64 by the NVMe driver
 GUEST_MODULES = ['crc32c_generic', 'crct10dif_generic', 'crc64_rocksoft_generic', 'ext4', 'nvme', 'virtio_pci',
-                 'virtio_mmio', 'virtio_blk', 'null_blk', 'virtio_net', 'af_packet', 'virtio_scsi', 'sd_mod', 'sr_mod']
+                 'virtio_mmio', 'virtio_blk', 'null_blk', 'virtio_net', 'af_packet', 'virtio_scsi', 'sd_mod', 'sr_mod', 'floppy']
 # The guest of the power cuts wants xfs, and not all the rest: it boots often.
 POWER_CUT_MODULES = ['crc32c_generic', 'ext4', 'xfs', 'nvme', 'virtio_pci', 'virtio_blk']
 # For the guests' command line. noearly: on AMD this kernel looks for an AGP aperture on 256 buses before it knows which there
