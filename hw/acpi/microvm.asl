@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * DSDT of microvm: hardware-reduced, so events come through a Generic Event Device. What differs from machine to machine is in integers
- * of a generated SSDT, which has the virtio transports as well.
+ * of a generated SSDT; the virtio transports are put behind this table's end.
  */
 DefinitionBlock ("", "DSDT", 2, "IOREGN", "MICROVM ", 1)
 {

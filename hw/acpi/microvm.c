@@ -64,7 +64,7 @@ static uint32_t build_madt(AcpiTables *t, const MicrovmMachineState *m)
     return s;
 }
 
-/* --- SSDT: what this machine has ------------------------------------------------------------- */
+/* --- DSDT and SSDT: what this machine has ---------------------------------------------------- */
 
 /* A package's length, which counts itself: two bytes up to 4095 (ACPI 6.4, 20.2.4). */
 static void put_pkg_length(AcpiTables *t, unsigned content)
@@ -115,26 +115,16 @@ static void put_transport(AcpiTables *t, const MicrovmMachineState *m, unsigned 
     acpi_put_int(t, END_TAG, 2);
 }
 
-static uint32_t build_ssdt(AcpiTables *t, const MicrovmMachineState *m, uint32_t genid)
+/* The compiled one, and the transports: firmware looks for those in this table only. */
+static uint32_t build_dsdt(AcpiTables *t, const MicrovmMachineState *m)
 {
     enum { SCOPE = 0x10 };
-    const PCMachineState *pc = &m->parent_obj;
-    uint32_t start = acpi_begin_table(t, "SSDT", 2), scope, length;
-    PCWindows w;
+    const PCBoard *board = t->board;
+    uint32_t start, scope, length;
 
-    pc_pci_windows(pc, &w);
-    acpi_aml_name(t, "PCOM", acpi_serial_ports());
-    acpi_aml_name(t, "PRTC", pc->rtc != NULL);
-    acpi_aml_name(t, "PPCI", pc->host != NULL);
-    acpi_aml_name(t, "PIRB", MICROVM_PCIE_IRQ);
-    acpi_aml_name(t, "WLOB", MICROVM_PCIE_MMIO);
-    acpi_aml_name(t, "WLOL", MICROVM_PCIE_MMIO_SIZE);
-    acpi_aml_name(t, "WHIB", w.high_base);
-    acpi_aml_name(t, "WHIL", w.high_end - w.high_base);
-    acpi_aml_name(t, "VGIA", 0);
-    if (genid) {
-        acpi_add_pointer(t, t->blob->len - 8, 8, genid);
-    }
+    acpi_align(t, 16);
+    start = t->blob->len;
+    acpi_put(t, board->dsdt, board->dsdt_size);
     acpi_put_int(t, SCOPE, 1);
     scope = t->blob->len;
     put_pkg_length(t, 0);
@@ -151,6 +141,29 @@ static uint32_t build_ssdt(AcpiTables *t, const MicrovmMachineState *m, uint32_t
     return start;
 }
 
+static uint32_t build_ssdt(AcpiTables *t, const MicrovmMachineState *m, uint32_t genid)
+{
+    const PCMachineState *pc = &m->parent_obj;
+    uint32_t start = acpi_begin_table(t, "SSDT", 2);
+    PCWindows w;
+
+    pc_pci_windows(pc, &w);
+    acpi_aml_name(t, "PCOM", acpi_serial_ports());
+    acpi_aml_name(t, "PRTC", pc->rtc != NULL);
+    acpi_aml_name(t, "PPCI", pc->host != NULL);
+    acpi_aml_name(t, "PIRB", MICROVM_PCIE_IRQ);
+    acpi_aml_name(t, "WLOB", MICROVM_PCIE_MMIO);
+    acpi_aml_name(t, "WLOL", MICROVM_PCIE_MMIO_SIZE);
+    acpi_aml_name(t, "WHIB", w.high_base);
+    acpi_aml_name(t, "WHIL", w.high_end - w.high_base);
+    acpi_aml_name(t, "VGIA", 0);
+    if (genid) {
+        acpi_add_pointer(t, t->blob->len - 8, 8, genid);
+    }
+    acpi_end_table(t, start);
+    return start;
+}
+
 AcpiTables *acpi_microvm_build(const PCMachineState *pc)
 {
     const MicrovmMachineState *m = (const MicrovmMachineState *)pc;
@@ -158,7 +171,7 @@ AcpiTables *acpi_microvm_build(const PCMachineState *pc)
     uint32_t list[4], dsdt, genid;
     unsigned n = 0;
 
-    dsdt = acpi_build_dsdt(t);
+    dsdt = build_dsdt(t, m);
     list[n++] = build_fadt(t, m, dsdt);
     list[n++] = build_madt(t, m);
     if (pc->host) {

@@ -17,6 +17,18 @@
 
 /* --- image ------------------------------------------------------------------------------------ */
 
+/* At each reset, since the guest may write to it. */
+static void copy_to_ram(void *opaque)
+{
+    PCMachineState *pc = opaque;
+    MemoryRegion *ram = MACHINE(pc)->ram;
+    uint64_t size = memory_region_size(&pc->bios), low = MIN(size, (uint64_t)ISA_BIOS_MAX);
+    uint8_t *image = memory_region_get_ram_ptr(&pc->bios);
+
+    memcpy((uint8_t *)memory_region_get_ram_ptr(ram) + 0x100000 - low, image + size - low, low);
+    memory_region_set_dirty(ram, 0x100000 - low, low);
+}
+
 static bool load_firmware(PCMachineState *pc, const char *path, GError **errp)
 {
     size_t size;
@@ -36,6 +48,10 @@ static bool load_firmware(PCMachineState *pc, const char *path, GError **errp)
     memcpy(memory_region_get_ram_ptr(&pc->bios), data, size);
     memory_region_add_subregion(&pc->pci_mem, PC_4G - size, &pc->bios);
     /* The processor starts at the top of 4 GiB; the end of the image shows up below 1 MiB, too. */
+    if (pc->board->firmware_in_ram) {
+        qemu_register_reset(copy_to_ram, pc);
+        return true;
+    }
     low = MIN((uint64_t)size, (uint64_t)ISA_BIOS_MAX);
     memory_region_init_alias(&pc->isa_bios, OBJECT(pc), "isa-bios", &pc->bios, size - low, low);
     memory_region_add_subregion_overlap(&pc->pci_mem, 0x100000 - low, &pc->isa_bios, 1);
@@ -112,6 +128,10 @@ bool pc_firmware_init(PCMachineState *pc, GError **errp)
     g_autoptr(GError) err = NULL;
 
     if (!take_pflash_drives(pc, errp)) {
+        return false;
+    }
+    if (pc->pflash[0] && pc->board->firmware_in_ram) {
+        error_setg(errp, "pflash0=%s: this machine has no flash; use -bios", pc->pflash[0]);
         return false;
     }
     if (pc->pflash[0]) {

@@ -183,6 +183,7 @@ static const PCBoard microvm_board = {
     .low_all = MICROVM_PCIE_MMIO,
     .low_split = MICROVM_PCIE_MMIO,
     .firmware = "bios-microvm.bin",
+    .firmware_in_ram = true,
     .firmware_setup = no_firmware_setup,
     .build_acpi = acpi_microvm_build,
 };

@@ -262,7 +262,7 @@ static void test_tables(void)
     g_assert_cmphex(get32(fadt + 260), ==, GED_REGS + 1);
     madt = find(blob, size, "APIC", 4);
     g_assert_nonnull(madt);
-    /* Places with a device are in the SSDT, others are not. */
+    /* Places with a device are in the DSDT, others are not. */
     for (unsigned n = 0; n < 8; n++) {
         g_autofree char *name = g_strdup_printf("VR%02u", n);
 
