@@ -102,6 +102,31 @@ static void hmp_info_cpus(Monitor *mon, const HmpArgs *args)
 }
 HMP_INFO(hmp_info_cpus, "cpus", "", "show the vCPUs", hmp_info_cpus, 0, 0);
 
+static void hmp_info_hotpluggable_cpus(Monitor *mon, const HmpArgs *args)
+{
+    GError *err = NULL;
+    g_autoptr(HotpluggableCPUList) list = qmp_query_hotpluggable_cpus(&err);
+
+    if (err) {
+        hmp_report(mon, err);
+        return;
+    }
+    monitor_printf(mon, "Hotpluggable CPUs:\n");
+    for (HotpluggableCPUList *l = list; l; l = l->next) {
+        const CpuInstanceProperties *p = l->value->props;
+
+        monitor_printf(mon, "  type: \"%s\", socket-id: %" PRId64, l->value->type, p->socket_id);
+        if (p->has_die_id) {
+            monitor_printf(mon, ", die-id: %" PRId64, p->die_id);
+        }
+        monitor_printf(mon, ", core-id: %" PRId64 ", thread-id: %" PRId64 "%s%s\n", p->core_id,
+                       p->thread_id, l->value->qom_path ? ": " : "",
+                       l->value->qom_path ? l->value->qom_path : "");
+    }
+}
+HMP_INFO(hmp_info_hotpluggable_cpus, "hotpluggable-cpus", "",
+         "show the processors that are there or can be added", hmp_info_hotpluggable_cpus, 0, 0);
+
 static void hmp_info_chardev(Monitor *mon, const HmpArgs *args)
 {
     g_autoptr(ChardevInfoList) list = qmp_query_chardev(NULL);

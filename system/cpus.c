@@ -29,6 +29,8 @@ extern __typeof__(ioregion_cancel) ioregion_cancel __attribute__((weak));
 
 GPtrArray *cpus;
 
+#define CPUS_MAX 1024
+
 static const AccelCPUOps *accel_ops;
 static __thread CPUState *current_cpu;
 
@@ -61,7 +63,7 @@ void cpu_list_add(CPUState *cpu)
 {
     assert_main_loop();
     if (!cpus) {
-        cpus = g_ptr_array_new();
+        cpus = g_ptr_array_sized_new(CPUS_MAX); /* it does not move under those who look at the first */
     }
     unsigned i = 0;
     while (i < cpus->len && ((CPUState *)g_ptr_array_index(cpus, i))->cpu_index < cpu->cpu_index) {
@@ -313,6 +315,9 @@ void cpu_stop_thread(CPUState *cpu)
         aio_poll(aio_get_main(), true);
     }
     qemu_thread_join(&cpu->thread);
+    if (accel_ops && accel_ops->park) {
+        accel_ops->park(cpu);
+    }
     __atomic_store_n(&cpu->thread_started, false, __ATOMIC_RELEASE);
     __atomic_store_n(&cpu->started, 0, __ATOMIC_RELAXED);
 }

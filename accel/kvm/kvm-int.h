@@ -38,6 +38,7 @@ typedef struct KVMLapic KVMLapic;
 /* A vCPU.  Fields belong to its thread, but for the atomics, and for everything while it is parked
  * outside an access. */
 typedef struct KVMVcpu {
+    uint32_t apic_id;
     CPUState *cpu;
     int fd;
     int run_fd; /* for KVM_RUN: fd, or the ioregionfd module's */

@@ -516,11 +516,59 @@ static void *vcpu_thread(void *opaque)
  * -------------------------------------------------------------------------------------------------
  */
 
+/* KVM takes no vCPU away: those that were unplugged wait here for the next one of their APIC id.
+ * Main loop. */
+static GPtrArray *parked; /* KVMVcpu, without a CPUState */
+
+static bool reuse_vcpu(KVMVcpu *v)
+{
+    for (unsigned i = 0; parked && i < parked->len; i++) {
+        KVMVcpu *old = g_ptr_array_index(parked, i);
+
+        if (old->apic_id == v->apic_id) {
+            v->fd = old->fd;
+            v->run = old->run;
+            v->run_fd = old->run_fd;
+            v->fresh = false;
+            g_ptr_array_remove_index_fast(parked, i);
+            g_free(old);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void park_vcpu(CPUState *cpu)
+{
+    KVMVcpu *v = kvm_vcpu(cpu);
+    KVMVcpu *rest;
+
+    if (!v || v->lapic) {
+        return; /* its local APIC is known to the others: such a vCPU ends with the program */
+    }
+    rest = g_new0(KVMVcpu, 1);
+    rest->apic_id = v->apic_id;
+    rest->fd = v->fd;
+    rest->run = v->run;
+    rest->run_fd = v->run_fd;
+    if (!parked) {
+        parked = g_ptr_array_new();
+    }
+    g_ptr_array_add(parked, rest);
+    cpu->accel = NULL;
+    g_free(v);
+}
+
 static bool open_vcpu(KVMVcpu *v, GError **errp)
 {
     CPUState *cpu = v->cpu;
-    int r = kvm_vm_ioctl(KVM_CREATE_VCPU, (void *)(uintptr_t)cpu->apic_id);
+    int r;
 
+    v->apic_id = cpu->apic_id;
+    if (reuse_vcpu(v)) {
+        return kvm_set_cpuid(v, X86_CPU(cpu)->cpuid, errp);
+    }
+    r = kvm_vm_ioctl(KVM_CREATE_VCPU, (void *)(uintptr_t)cpu->apic_id);
     if (r < 0) {
         error_setg_errno(errp, -r, "-smp: KVM refuses vCPU %d (APIC id %u)", cpu->cpu_index,
                          cpu->apic_id);
@@ -566,7 +614,9 @@ static bool create_vcpu_thread(CPUState *cpu, GError **errp)
 
     v->cpu = cpu;
     v->fd = v->run_fd = -1;
-    v->fresh = true;
+    /* To one that is made while others run, KVM must be told its local APIC: only then do messages
+     * find it. */
+    v->fresh = kvm_vcpus_fresh();
     cpu->accel = v;
     if (!open_vcpu(v, errp) || !qemu_thread_create(&cpu->thread, name, vcpu_thread, v, errp)) {
         free_vcpu(v);
@@ -613,6 +663,7 @@ static void inject_nmi(CPUState *cpu)
 
 static const AccelCPUOps kvm_cpu_ops = {
     .create_vcpu_thread = create_vcpu_thread,
+    .park = park_vcpu,
     .kick = vcpu_kick,
     .reset = kvm_vcpu_reset,
     .dump_regs = dump_regs,

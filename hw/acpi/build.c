@@ -2,6 +2,8 @@
 /* The pieces that each board's ACPI tables are made of (ACPI 6.4, chapter 5), and placing them. */
 #include "build.h"
 
+#include "hw/i386/cpu_plug.h"
+
 #define CHECKSUM_AT 9
 
 /* --- bytes
@@ -118,20 +120,20 @@ uint32_t acpi_build_root(AcpiTables *t, const char *signature, unsigned size,
     return s;
 }
 
-static void madt_cpu(AcpiTables *t, uint32_t apic_id, unsigned uid)
+void acpi_madt_cpu(AcpiTables *t, uint32_t apic_id, unsigned uid, bool enabled)
 {
     if (apic_id < 255) {
         acpi_put_int(t, 0, 1); /* processor local APIC */
         acpi_put_int(t, 8, 1);
         acpi_put_int(t, uid, 1);
         acpi_put_int(t, apic_id, 1);
-        acpi_put_int(t, 1, 4);
+        acpi_put_int(t, enabled, 4);
     } else {
         acpi_put_int(t, 9, 1); /* local x2APIC */
         acpi_put_int(t, 16, 1);
         acpi_put_int(t, 0, 2);
         acpi_put_int(t, apic_id, 4);
-        acpi_put_int(t, 1, 4);
+        acpi_put_int(t, enabled, 4);
         acpi_put_int(t, uid, 4);
     }
 }
@@ -176,12 +178,14 @@ void acpi_madt_cpus(AcpiTables *t, const PCMachineState *pc)
 {
     const SMPConfig *smp = &MACHINE(pc)->smp;
 
-    for (unsigned n = 0; n < smp->cpus; n++) {
+    unsigned possible = pc->cpu_hotplug ? smp->max_cpus : smp->cpus;
+
+    for (unsigned n = 0; n < possible; n++) {
         CPUTopoIds ids;
         uint32_t apic_id;
 
         machine_cpu_topo(smp, n, &ids, &apic_id);
-        madt_cpu(t, apic_id, n);
+        acpi_madt_cpu(t, apic_id, n, pc_cpu_present(n));
     }
 }
 

@@ -26,6 +26,8 @@ uint32_t acpi_build_facs(AcpiTables *t);
 uint32_t acpi_build_dsdt(AcpiTables *t);
 uint32_t acpi_build_waet(AcpiTables *t);
 uint32_t acpi_build_mcfg(AcpiTables *t);
+/* hw/acpi/cpus_aml.c: the SSDT of processors. */
+uint32_t acpi_build_cpus(AcpiTables *t, const PCMachineState *pc);
 /* RSDT (size 4) or XSDT (size 8). */
 uint32_t acpi_build_root(AcpiTables *t, const char *signature, unsigned size,
                          const uint32_t *tables, unsigned n);
@@ -36,6 +38,7 @@ void acpi_aml_name(AcpiTables *t, const char *name, uint64_t v);
 
 /* Entries of the MADT. */
 void acpi_madt_cpus(AcpiTables *t, const PCMachineState *pc);
+void acpi_madt_cpu(AcpiTables *t, uint32_t apic_id, unsigned uid, bool enabled);
 void acpi_madt_ioapic(AcpiTables *t, uint8_t id, uint32_t addr, uint32_t first);
 void acpi_madt_override(AcpiTables *t, uint8_t irq, uint32_t gsi, uint16_t flags);
 /* NMI on LINT1 of every processor. */

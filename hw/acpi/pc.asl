@@ -19,6 +19,8 @@ DefinitionBlock ("", "DSDT", 2, "IOREGN", "PC440FX ", 1)
     External (\PFLB, IntObj)
 
 #include "top.asl"
+#define CPU_PORTS 0xaf00
+#include "cpus.asl"
 
     Scope (\_SB)
     {

@@ -20,6 +20,8 @@ DefinitionBlock ("", "DSDT", 2, "IOREGN", "Q35     ", 1)
     External (\PFLB, IntObj)
 
 #include "top.asl"
+#define CPU_PORTS 0x0cd8
+#include "cpus.asl"
 
     Scope (\_SB)
     {

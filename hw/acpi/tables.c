@@ -240,7 +240,7 @@ static uint32_t build_hpet(AcpiTables *t, const PCMachineState *pc)
 AcpiTables *acpi_tables_build(const PCMachineState *pc)
 {
     AcpiTables *t = acpi_tables_new(pc);
-    uint32_t list[6], facs, dsdt, genid;
+    uint32_t list[7], facs, dsdt, genid;
     unsigned n = 0;
 
     facs = t->facs = acpi_build_facs(t);
@@ -256,6 +256,9 @@ AcpiTables *acpi_tables_build(const PCMachineState *pc)
     list[n++] = acpi_build_waet(t);
     genid = acpi_build_vmgenid(t);
     list[n++] = build_ssdt(t, pc, genid);
+    if (pc->cpu_hotplug && MACHINE(pc)->smp.max_cpus > 1) {
+        list[n++] = acpi_build_cpus(t, pc);
+    }
     g_assert(n <= G_N_ELEMENTS(list));
     t->rsdt = acpi_build_root(t, "RSDT", 4, list, n);
     t->xsdt = acpi_build_root(t, "XSDT", 8, list, n);

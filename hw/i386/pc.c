@@ -6,6 +6,7 @@
 
 #include "chardev/char.h"
 #include "hw/acpi/tables.h"
+#include "hw/i386/cpu_plug.h"
 #include "hw/i386/firmware.h"
 #include "hw/input/i8042.h"
 #include "hw/intc/i8259.h"
@@ -373,15 +374,30 @@ static void direct_start(void *opaque)
     }
 }
 
+static AcpiTables *build_tables(const PCMachineState *pc)
+{
+    return pc->acpi == ON_OFF_AUTO_OFF ? NULL
+           : pc->board->build_acpi     ? pc->board->build_acpi(pc)
+                                       : acpi_tables_build(pc);
+}
+
+void pc_tables_changed(PCMachineState *pc)
+{
+    AcpiTables *tables = pc->complete ? build_tables(pc) : NULL;
+
+    if (tables) {
+        export_acpi(pc, tables, NULL); /* there are such items already */
+    }
+    acpi_tables_free(tables);
+}
+
 static bool machine_complete(PCMachineState *pc, GError **errp)
 {
     AcpiTables *tables;
     bool ok;
 
     pc_describe_floppies(pc);
-    tables = pc->acpi == ON_OFF_AUTO_OFF ? NULL
-             : pc->board->build_acpi     ? pc->board->build_acpi(pc)
-                                         : acpi_tables_build(pc);
+    tables = build_tables(pc);
     ok = !tables || export_acpi(pc, tables, errp);
 
     ok = ok && export_sleep_states(pc, errp) && pc_firmware_export(pc, errp);
@@ -393,6 +409,7 @@ static bool machine_complete(PCMachineState *pc, GError **errp)
     if (ok && pc->boot) {
         qemu_register_reset(direct_start, pc);
     }
+    pc->complete = ok;
     return ok;
 }
 
@@ -485,6 +502,8 @@ static void x86_machine_class_init(ObjectClass *klass, const void *data)
     mc->max_cpus = 288;
     mc->smp_dies = true;
     mc->acpi = true;
+    mc->get_hotplug_handler = pc_hotplug_handler;
+    pc_hotplug_class_init(object_class_interface(klass, TYPE_HOTPLUG_HANDLER));
     object_class_add_property_table(klass, x86_props);
 }
 
@@ -494,6 +513,7 @@ static const TypeInfo x86_machine_info = {
     .instance_size = sizeof(PCMachineState),
     .abstract = true,
     .class_init = x86_machine_class_init,
+    .interfaces = (const char *const[]){TYPE_HOTPLUG_HANDLER, NULL},
 };
 QOM_TYPE(x86_machine_info);
 
@@ -503,6 +523,7 @@ static void pc_machine_class_init(ObjectClass *klass, const void *data)
 
     mc->done = pc_machine_done;
     mc->default_ram_id = "pc.ram";
+    mc->hotpluggable_cpus = true;
     object_class_add_property_table(klass, pc_props);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The pc board: 440FX host bridge, PIIX3, PIIX4's power management. */
+#include "hw/i386/cpu_plug.h"
 #include "hw/i386/pc.h"
 #include "hw/ide/piix.h"
 #include "hw/isa/piix.h"
@@ -73,6 +74,7 @@ static const PCBoard piix_board = {
     .ide_units = 2,
     .floppy = true,
     .pm_base = PIIX_PMBASE,
+    .cpu_ports = 0xaf00,
     .gpe_base = PIIX_GPE_BASE,
     .sci_irq = PIIX_SCI_IRQ,
     .firmware_setup = piix_firmware_setup,
@@ -86,7 +88,7 @@ static bool pc_init(MachineState *ms, GError **errp)
     pc->board = &piix_board;
     return pc_memory_init(pc, errp) && x86_cpus_init(ms, errp) && add_host(pc, errp) &&
            pc_interrupts_init(pc, OBJECT(pc->host), errp) && add_south_bridge(pc, errp) &&
-           pc_isa_init(pc, errp) && pc_vga_init(pc, errp) && pc_drives_init(pc, errp) &&
+           pc_isa_init(pc, errp) && pc_cpu_hotplug_init(pc, errp) && pc_vga_init(pc, errp) && pc_drives_init(pc, errp) &&
            pc_firmware_init(pc, errp);
 }
 

@@ -84,6 +84,8 @@ void cpu_wait_for_events(CPUState *cpu);
 typedef struct AccelCPUOps {
     /* Starts a thread whose first act is cpu_mark_started(); NULL: the accelerator executes nothing. */
     bool (*create_vcpu_thread)(CPUState *cpu, GError **errp);
+    /* The thread has ended; main loop: keeps what another vCPU with this APIC id will need, and frees the rest. */
+    void (*park)(CPUState *cpu);
     void (*kick)(CPUState *cpu);           /* any thread */
     void (*reset)(CPUState *cpu);          /* vCPU parked, main loop */
     void (*dump_regs)(CPUState *cpu, GString *out);

@@ -252,6 +252,10 @@ static bool x86_cpu_realize(DeviceState *dev, GError **errp)
     X86CPU *cpu = X86_CPU(dev);
     CPUState *cs = CPU(dev);
 
+    if (current_machine && MACHINE_GET_CLASS(current_machine)->no_accel) {
+        error_setg(errp, "The machine has no place for processors");
+        return false;
+    }
     if (cs->cpu_index < 0) {
         cs->cpu_index = cpu_next_index();
     }
@@ -296,6 +300,7 @@ static void x86_cpu_class_init(ObjectClass *klass, const void *data)
 
     dc->realize = x86_cpu_realize;
     dc->unrealize = x86_cpu_unrealize;
+    dc->user_creatable = dc->hotpluggable = true;
     object_class_add_property_table(klass, x86_cpu_props);
     add_feature_properties(klass);
     x86_hv_add_properties(klass);

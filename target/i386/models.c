@@ -133,6 +133,16 @@ static ObjectClass *model_class(const char *type, GError **errp)
 /* --- a machine's processors
  * ----------------------------------------------------------------------------------------- */
 
+bool x86_cpu_like_machine(X86CPU *cpu, MachineState *ms, GError **errp)
+{
+    cpu->topo = (X86CPUTopology){
+        .threads = MAX(ms->smp.threads, 1),
+        .cores = MAX(ms->smp.cores, 1),
+        .dies = MAX(ms->smp.dies, 1),
+    };
+    return apply_props(cpu, ms->cpu_props, errp);
+}
+
 static bool make_cpu(MachineState *ms, unsigned n, const char *type, GError **errp)
 {
     g_autoptr(Object) obj = object_new(type, errp);
@@ -144,16 +154,11 @@ static bool make_cpu(MachineState *ms, unsigned n, const char *type, GError **er
     }
     machine_cpu_topo(&ms->smp, n, &cs->topo, &cs->apic_id);
     cs->cpu_index = (int)n;
-    cpu->topo = (X86CPUTopology){
-        .threads = MAX(ms->smp.threads, 1),
-        .cores = MAX(ms->smp.cores, 1),
-        .dies = MAX(ms->smp.dies, 1),
-    };
     cpu->socket_id = (int32_t)cs->topo.socket_id;
     cpu->die_id = (int32_t)cs->topo.die_id;
     cpu->core_id = (int32_t)cs->topo.core_id;
     cpu->thread_id = (int32_t)cs->topo.thread_id;
-    return apply_props(cpu, ms->cpu_props, errp) && qdev_realize(DEVICE(obj), NULL, errp);
+    return x86_cpu_like_machine(cpu, ms, errp) && qdev_realize(DEVICE(obj), NULL, errp);
 }
 
 bool x86_cpus_init(MachineState *ms, GError **errp)

@@ -25,6 +25,7 @@ import images  # noqa: E402
 import kmod  # noqa: E402
 from block_errors import Skip, errors_stop  # noqa: E402
 from clocks import legacy_irqchips  # noqa: E402
+from cpu_cases import cpu_hotplug  # noqa: E402
 from iothread_cases import hot_unplug, storm  # noqa: E402
 from loaders import boot_floppy, boot_ipxe, boot_loaders, boot_screens, linux_floppy  # noqa: E402
 from microvm_cases import microvm_boot_and_mount  # noqa: E402
@@ -351,7 +352,7 @@ def scsi_disk_and_cd(lab, folder):
 LEVEL1_CASES = [net_tap, engine_module, engine_kvm]
 VIRTIO_CASES = [virtio_boot_and_mount, virtio_four_queues, virtio_reset_under_load, scsi_disk_and_cd, microvm_boot_and_mount]
 BOOT_CASES = [boot_floppy, linux_floppy, boot_loaders, boot_ipxe, boot_screens]
-CASES = [boot_and_mount, four_queues, stop_and_cont, reset_under_load, metadata, nvme_cli, legacy_irqchips, errors_stop] + BOOT_CASES + VIRTIO_CASES + [storm, hot_unplug, power_cut, net_user] + LEVEL1_CASES
+CASES = [boot_and_mount, four_queues, stop_and_cont, reset_under_load, metadata, nvme_cli, legacy_irqchips, errors_stop, cpu_hotplug] + BOOT_CASES + VIRTIO_CASES + [storm, hot_unplug, power_cut, net_user] + LEVEL1_CASES
 
 
 def main():

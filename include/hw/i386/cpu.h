@@ -106,6 +106,9 @@ typedef struct X86CPU {
  * Keys "+feat" and "-feat" are taken, too.  Processors lie at /machine/unattached.  False with errp: what was made is gone. */
 bool x86_cpus_init(MachineState *ms, GError **errp);
 
+/* For a processor that is to join the machine's: its place in a topology like theirs, and what -cpu says of all. */
+bool x86_cpu_like_machine(X86CPU *cpu, MachineState *ms, GError **errp);
+
 /* -cpu TEXT: "host,+feat,-feat,feat=on" -> type name (g_free) and properties (new reference, strings as leaves; NULL: none).
  * Any thread. */
 bool x86_cpu_parse_option(const char *text, char **type, json_object **props, GError **errp);

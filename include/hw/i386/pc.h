@@ -33,7 +33,7 @@ typedef struct PCBoard {
     uint64_t low_split; /* or, when there is more than that, to here */
     int ide_buses, ide_units; /* where -drive if=ide goes */
     bool floppy;              /* has a floppy controller, whether there are drives or not */
-    uint16_t pm_base, gpe_base;
+    uint16_t pm_base, gpe_base, cpu_ports; /* cpu_ports: processors' hot-plug registers */
     uint8_t sci_irq;
     /* What firmware would have done to the chipset: before a kernel is started directly. */
     void (*firmware_setup)(struct PCMachineState *pc);
@@ -41,6 +41,7 @@ typedef struct PCBoard {
      * I/O APIC, or a classic one at the 8259s. */
     unsigned (*pci_irq)(uint8_t devfn, int pin, bool at_ioapic); /* NULL: no PCI that is known without ACPI */
     const char *firmware;  /* the default image; NULL: that of a PC */
+    bool firmware_in_ram;  /* below 1 MiB there is RAM and nothing that could hide it: firmware is copied there */
     bool no_option_roms;   /* firmware gets no ROM that starts -kernel */
     /* The tables; NULL: a PC's. */
     struct AcpiTables *(*build_acpi)(const struct PCMachineState *pc);
@@ -68,6 +69,8 @@ typedef struct PCMachineState {
     bool booted;         /* the first boot has begun: -boot once= is over */
     char *firmware_path; /* NULL: a kernel is started directly */
     uint64_t waking_vector; /* where the kernel says how it goes on from S3; direct start */
+    struct CPUHotplug *cpu_hotplug; /* NULL: processors neither come nor go */
+    bool complete;       /* fw_cfg has its tables */
     BootPlan *boot;      /* what a direct start loads; NULL with firmware */
 } PCMachineState;
 #define PC_MACHINE(obj) ((PCMachineState *)(obj))
@@ -101,6 +104,8 @@ bool pc_drives_init(PCMachineState *pc, GError **errp);
 void pc_describe_floppies(PCMachineState *pc);
 /* Firmware image below 4 GiB and below 1 MiB, or none where a kernel is started directly. */
 bool pc_firmware_init(PCMachineState *pc, GError **errp);
+/* What the ACPI tables say has changed: firmware gets new ones at its next start. */
+void pc_tables_changed(PCMachineState *pc);
 /* SMBIOS tables to fw_cfg, and into a direct start's plan when there is one. */
 bool pc_smbios_init(PCMachineState *pc, GError **errp);
 /* All devices exist: fw_cfg's items, ACPI tables, the plan of a direct start. */
