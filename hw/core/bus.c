@@ -224,6 +224,25 @@ static BusState *search(BusState *bus, const char *bus_type, BusState **full)
     return found;
 }
 
+/* Where there is no PCI, virtio-X-pci has a sibling; NULL: not here. */
+static char *other_transport(const char *driver)
+{
+    g_autofree char *name = NULL;
+    ObjectClass *klass;
+    BusState *full = NULL;
+
+    if (!g_str_has_suffix(driver, "-pci")) {
+        return NULL;
+    }
+    name = g_strdup_printf("%.*s-device", (int)strlen(driver) - 4, driver);
+    klass = object_class_by_name(name);
+    if (!klass || !object_class_is_a(klass, TYPE_DEVICE) ||
+        !search(sysbus_get_default(), ((DeviceClass *)klass)->bus_type, &full)) {
+        return NULL;
+    }
+    return g_steal_pointer(&name);
+}
+
 BusState *qbus_find_for(const char *bus_type, const char *driver, GError **errp)
 {
     BusState *full = NULL, *bus = search(sysbus_get_default(), bus_type, &full);
@@ -240,7 +259,10 @@ BusState *qbus_find_for(const char *bus_type, const char *driver, GError **errp)
         error_setg(errp, "No '%s' bus with room for device '%s': bus '%s' is full", bus_type,
                    driver, full->name);
     } else if (!bus) {
-        error_setg(errp, "No '%s' bus found for device '%s'", bus_type, driver);
+        g_autofree char *other = other_transport(driver);
+
+        error_setg(errp, "No '%s' bus found for device '%s'%s%s%s", bus_type, driver,
+                   other ? "; this machine takes '" : "", other ? other : "", other ? "'" : "");
     }
     return bus;
 }

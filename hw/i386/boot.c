@@ -36,6 +36,19 @@ void boot_add_data(BootPlan *plan, uint64_t addr, const void *data, size_t size)
     g_array_append_val(plan->segments, s);
 }
 
+bool boot_replace_data(BootPlan *plan, uint64_t addr, const void *data, size_t size)
+{
+    for (unsigned n = 0; n < plan->segments->len; n++) {
+        BootSegment *s = &g_array_index(plan->segments, BootSegment, n);
+
+        if (s->fd < 0 && s->addr == addr && s->size == size) {
+            memcpy(s->data, data, size);
+            return true;
+        }
+    }
+    return false;
+}
+
 void boot_add_file(BootPlan *plan, uint64_t addr, uint64_t mem_size, int fd, uint64_t offset,
                    uint64_t size)
 {

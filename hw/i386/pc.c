@@ -387,6 +387,10 @@ void pc_tables_changed(PCMachineState *pc)
 
     if (tables) {
         export_acpi(pc, tables, NULL); /* there are such items already */
+        if (pc->boot) {
+            acpi_tables_relocate(tables, BOOT_ACPI_TABLES);
+            boot_replace_data(pc->boot, BOOT_ACPI_TABLES, tables->blob->data, tables->blob->len);
+        }
     }
     acpi_tables_free(tables);
 }

@@ -77,11 +77,21 @@ MOVED = [('IOThread, ring', ON + moved('ring')),
          ('IOThread, socket', ON + moved('socket')),
          ('IOThread, ring, no posted writes', ON + moved('ring', False)),
          ('IOThread, ring, split irqchip', SPLIT + moved('ring'))]
-VARIANTS = {'access': DIRECT + MOVED, 'smp': DIRECT + MOVED, 'irq': DIRECT, 'irqchip': DIRECT, 'reset': DIRECT}
+RNG = ['-global', 'virtio-mmio.force-legacy=false', '-device', 'virtio-rng-device']
+RNG_MOVED = ['-object', 'iothread,id=iot0', '-object', 'ioregionfd,id=ior0,iothread=iot0',
+             '-global', 'virtio-mmio.force-legacy=false', '-device', 'virtio-rng-device,ioregionfd=ior0']
+MICROVM = [('microvm, irqchip in the kernel', ['-machine', 'microvm', *ON, *RNG]),
+           ('microvm, split irqchip, ioregionfd', ['-machine', 'microvm', *SPLIT, *RNG_MOVED]),
+           ('microvm, irqchip outside, no PIC and PIT', ['-machine', 'microvm,pic=off,pit=off', *OFF, *RNG]),
+           ('microvm, two I/O APICs', ['-machine', 'microvm,ioapic2=on', *SPLIT, *RNG_MOVED]),
+           ('microvm, two I/O APICs outside', ['-machine', 'microvm,ioapic2=on', *OFF, *RNG])]
+VARIANTS = {'access': DIRECT + MOVED, 'smp': DIRECT + MOVED, 'irq': DIRECT, 'irqchip': DIRECT, 'reset': DIRECT,
+            'mmio': MICROVM}
 
 
 def command(qemu, image, serial, options, cpus=2):
-    return [qemu, '-nodefaults', '-no-user-config', '-display', 'none', '-machine', 'q35', '-m', '16',
+    machine = [] if '-machine' in options else ['-machine', 'q35']
+    return [qemu, '-nodefaults', '-no-user-config', '-display', 'none', *machine, '-m', '16',
             '-smp', str(cpus), '-bios', image, '-serial', f'file:{serial}',
             '-device', 'isa-debug-exit,iobase=0xf4,iosize=4', *options]
 

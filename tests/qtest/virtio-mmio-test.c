@@ -607,7 +607,7 @@ static void test_options(void)
         const char *args, *text;
     } t[] = {
         {"-machine microvm -device virtio-blk-pci",
-         "No 'PCI' bus found for device 'virtio-blk-pci'"},
+         "No 'PCI' bus found for device 'virtio-blk-pci'; this machine takes 'virtio-blk-device'"},
         {"-machine microvm -device virtio-rng-device,bus=virtio-mmio-bus.8", "not found"},
         {"-machine microvm -device virtio-rng-device,bus=virtio-mmio-bus.3 "
          "-device virtio-rng-device,bus=virtio-mmio-bus.3",

@@ -64,6 +64,8 @@ bool boot_plan_load(const BootPlan *plan, uint8_t *ram, GError **errp);
 
 /* For the loaders. */
 void boot_add_data(BootPlan *plan, uint64_t addr, const void *data, size_t size);
+/* Other content, of the same size, for what boot_add_data() put at addr; false: there is none such. */
+bool boot_replace_data(BootPlan *plan, uint64_t addr, const void *data, size_t size);
 void boot_add_file(BootPlan *plan, uint64_t addr, uint64_t mem_size, int fd, uint64_t offset,
                    uint64_t size);
 /* Exactly size bytes at offset; false with errp. */
