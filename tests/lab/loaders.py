@@ -163,7 +163,7 @@ def linux_floppy(lab, folder):
     content = os.urandom(1440 << 10)
     image.write_bytes(content)
     with Vm(lab.emulator, folder, lab.machine('floppy', kind='none') + ['-drive', f'if=floppy,format=raw,file={image}']) as vm:
-        read = vm.wait_text(r'GUEST floppy: (\w+)', lab.limit(60))[1]
+        read = vm.wait_text(r'GUEST floppy: (\w{32})', lab.limit(60))[1]
         vm.wait_text('GUEST job floppy ended with status 0', lab.limit(30))
         status = vm.wait_exit(lab.limit(20))
     if read != hashlib.md5(content).hexdigest() or status:
