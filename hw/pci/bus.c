@@ -66,7 +66,8 @@ PCIDevice *pci_lookup(PCIBus *root, uint8_t bus_num, uint8_t devfn)
     while (bus && pci_bus_num(bus) != bus_num) {
         bus = bridge_towards(bus, bus_num);
     }
-    return bus ? rcu_load(&bus->devices[devfn]) : NULL;
+    return bus && !__atomic_load_n(&bus->dark, __ATOMIC_RELAXED) ? rcu_load(&bus->devices[devfn])
+                                                                 : NULL;
 }
 
 PCIDevice *pci_find_device(PCIBus *root, uint8_t bus_num, uint8_t devfn)

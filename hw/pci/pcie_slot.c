@@ -3,9 +3,11 @@
  * Native PCI Express hot plug (Base Specification 4.0, 6.7): slot registers of a port and the
  * handshake with the guest.
  *
- * Plug: presence changes and the attention button is pressed; the guest powers the slot on. Unplug:
- * the attention button is pressed; the guest quiesces the device and powers the slot off, at which
- * point the device leaves.  A reset completes a pending unplug.
+ * Plug: presence changes and the attention button is pressed; the guest powers the slot on.  Until
+ * then nobody finds the device: neither firmware nor an operating system that comes later and would
+ * take the slot for a powered one.  Unplug: the attention button is pressed; the guest quiesces the
+ * device and powers the slot off, at which point the device leaves.  A reset completes a pending
+ * unplug, and gives power to what is there.
  */
 #include "hw/pci/pci_internal.h"
 #include "hw/pci/pcie.h"
@@ -125,6 +127,34 @@ static void set_presence(PCIDevice *dev, bool present)
     pcie_port_link(dev, present);
 }
 
+/* --- power --------------------------------------------------------------------------------------
+ */
+
+/* As the register says. */
+static void update_power(PCIDevice *dev)
+{
+    PCIBus *bus = slot_bus(dev);
+
+    if (bus) {
+        __atomic_store_n(&bus->dark,
+                         (pci_get_long(slot_reg(dev, PCI_EXP_SLTCAP)) & PCI_EXP_SLTCAP_PCP) &&
+                             (pci_get_word(slot_reg(dev, PCI_EXP_SLTCTL)) & PCI_EXP_SLTCTL_PCC),
+                         __ATOMIC_RELAXED);
+    }
+}
+
+/* The guest took the power away from devices that stay: they forget all. */
+static void reset_all(PCIDevice *dev)
+{
+    PCIBus *bus = slot_bus(dev);
+
+    for (unsigned devfn = 0; bus && devfn < PCI_FUNC_MAX; devfn++) {
+        if (bus->devices[devfn]) {
+            device_cold_reset(DEVICE(bus->devices[devfn]));
+        }
+    }
+}
+
 /* --- unplug -------------------------------------------------------------------------------------
  */
 
@@ -169,8 +199,11 @@ void pcie_slot_config_written(PCIDevice *dev, uint16_t old_ctl, uint16_t old_sta
         remove_all(dev);
         set_presence(dev, false);
         events |= PCI_EXP_SLTSTA_PDC | PCI_EXP_SLTSTA_DLLSC;
+    } else if (control && (ctl & ~old_ctl & PCI_EXP_SLTCTL_PCC) && !unplug_pending(dev)) {
+        reset_all(dev);
     }
     if (control) {
+        update_power(dev);
         events |= PCI_EXP_SLTSTA_CC; /* commands complete at once */
     }
     qemu_mutex_lock(&dev->config_lock);
@@ -196,6 +229,7 @@ void pcie_slot_reset(PCIDevice *dev)
     pci_set_word(slot_reg(dev, PCI_EXP_SLTCTL), ctl);
     pci_set_word(slot_reg(dev, PCI_EXP_SLTSTA), 0);
     qemu_mutex_unlock(&dev->config_lock);
+    update_power(dev);
     set_presence(dev, slot_occupied(dev));
     pci_set_irq(dev, 0);
 }
@@ -225,17 +259,6 @@ bool pcie_slot_pre_plug(Object *handler, DeviceState *dev, GError **errp)
     return true;
 }
 
-/* Nobody listens to the slot yet: the device is there like those from the start, so that the
- * firmware finds it, and who comes later is asked before it leaves. */
-static void power_on(PCIDevice *port)
-{
-    uint8_t *ctl = slot_reg(port, PCI_EXP_SLTCTL);
-
-    qemu_mutex_lock(&port->config_lock);
-    pci_set_word(ctl, (pci_get_word(ctl) & ~POWER_OFF_MASK) | PCI_EXP_SLTCTL_PWR_IND_ON);
-    qemu_mutex_unlock(&port->config_lock);
-}
-
 bool pcie_slot_plug(Object *handler, DeviceState *dev, GError **errp)
 {
     PCIDevice *port = PCI_DEVICE(handler);
@@ -246,9 +269,6 @@ bool pcie_slot_plug(Object *handler, DeviceState *dev, GError **errp)
     }
     /* Function 0 comes last and announces the whole slot. */
     if (PCI_FUNC(PCI_DEVICE(dev)->devfn) == 0) {
-        if (!(pci_get_word(slot_reg(port, PCI_EXP_SLTCTL)) & PCI_EXP_SLTCTL_HPIE)) {
-            power_on(port);
-        }
         set_presence(port, true);
         slot_event(port, PCI_EXP_SLTSTA_PDC | PCI_EXP_SLTSTA_ABP | PCI_EXP_SLTSTA_DLLSC);
     }

@@ -404,32 +404,44 @@ static void plug(const char *what)
                                                  : "");
 }
 
-/* A device that comes before anybody listens to the slot has power, like one from the start, and
- * whoever comes then is asked before it leaves; later the guest is asked to give it power. */
+/* A device that comes before anybody listens to the slot is not found, and leaves at once; whoever
+ * gives it power is asked before it leaves. */
 static void test_hotplug(void)
 {
     start("-device pcie-root-port,id=rp,addr=06.0");
 
-    QPCIDevice *port = qpci_device_at(bus, 0, PORT_DEVFN);
+    QPCIDevice *port = qpci_device_at(bus, 0, PORT_DEVFN), *dev;
     uint16_t exp = qpci_find_capability(port, 0x10, 0), ctl = exp + SLTCTL, sta = exp + SLTSTA;
 
     qpci_bridge_setup(port, 1);
-    g_assert_cmphex(qpci_config_readw(port, ctl) & CTL_OFF, ==, CTL_OFF);
-    g_assert_cmphex(qpci_config_readw(port, sta) & STA_PDS, ==, 0);
-    plug("device_add");
-    g_assert_cmphex(qpci_config_readw(port, ctl) & CTL_OFF, ==, CTL_PIC_ON);
-    g_assert_cmphex(qpci_config_readw(port, sta) & STA_PDS, ==, STA_PDS);
     for (unsigned round = 0; round < 2; round++) {
-        QPCIDevice *dev = qpci_device_at(bus, 1, 0);
-
-        g_assert_nonnull(dev);
-        qpci_device_free(dev);
+        g_assert_cmphex(qpci_config_readw(port, ctl) & CTL_OFF, ==, CTL_OFF);
+        g_assert_cmphex(qpci_config_readw(port, sta) & STA_PDS, ==, 0);
+        plug("device_add");
+        g_assert_cmphex(qpci_config_readw(port, ctl) & CTL_OFF, ==, CTL_OFF);
+        g_assert_cmphex(qpci_config_readw(port, sta) & STA_PDS, ==, STA_PDS);
+        g_assert_null(qpci_device_at(bus, 1, 0));
+        plug("device_del");
+        json_object_put(qtest_qmp_event(s, "DEVICE_DELETED"));
+    }
+    plug("device_add");
+    for (unsigned round = 0; round < 3; round++) {
         /* The operating system comes, and forgets what was. */
         qpci_config_writew(port, sta, 0xffff);
         qpci_config_writew(port, ctl, qpci_config_readw(port, ctl) | CTL_HPIE);
+        g_assert_null(qpci_device_at(bus, 1, 0));
+        qpci_config_writew(port, ctl, (qpci_config_readw(port, ctl) & ~CTL_OFF) | CTL_PIC_ON);
+        g_assert_nonnull(dev = qpci_device_at(bus, 1, 0));
+        /* Without power it forgets what was written to it. */
+        qpci_config_writeb(dev, 0x3c, 0x55);
+        qpci_config_writew(port, ctl, qpci_config_readw(port, ctl) | CTL_OFF);
+        g_assert_null(qpci_device_at(bus, 1, 0));
+        qpci_config_writew(port, ctl, (qpci_config_readw(port, ctl) & ~CTL_OFF) | CTL_PIC_ON);
+        g_assert_cmphex(qpci_config_readb(dev, 0x3c), ==, 0);
         plug("device_del");
         g_assert_cmphex(qpci_config_readw(port, sta) & (STA_ABP | STA_PDC), ==, STA_ABP);
         g_assert_false(qtest_qmp_has_event(s, "DEVICE_DELETED"));
+        qpci_device_free(dev);
         g_assert_nonnull(dev = qpci_device_at(bus, 1, 0));
         qpci_device_free(dev);
         qpci_config_writew(port, ctl, qpci_config_readw(port, ctl) | CTL_OFF);
@@ -437,13 +449,17 @@ static void test_hotplug(void)
         g_assert_null(qpci_device_at(bus, 1, 0));
         g_assert_cmphex(qpci_config_readw(port, sta) & (STA_PDC | STA_PDS), ==, STA_PDC);
         qpci_config_writew(port, sta, 0xffff);
-        /* Now somebody listens: power is up to it. */
         plug("device_add");
         g_assert_cmphex(qpci_config_readw(port, ctl) & CTL_OFF, ==, CTL_OFF);
         g_assert_cmphex(qpci_config_readw(port, sta) & (STA_ABP | STA_PDC | STA_PDS), ==,
                         STA_ABP | STA_PDC | STA_PDS);
-        qpci_config_writew(port, ctl, (qpci_config_readw(port, ctl) & ~CTL_OFF) | CTL_PIC_ON);
     }
+    /* What is there when the machine is reset has power. */
+    qtest_system_reset(s);
+    qpci_bridge_setup(port, 1);
+    g_assert_cmphex(qpci_config_readw(port, ctl) & CTL_OFF, ==, CTL_PIC_ON);
+    g_assert_nonnull(dev = qpci_device_at(bus, 1, 0));
+    qpci_device_free(dev);
     qpci_device_free(port);
     stop();
 }

@@ -21,6 +21,7 @@ struct PCIBus {
     PCIDevice *parent_dev;                           /* the bridge; NULL for a root bus */
     MemoryRegion *mem, *io;                          /* where BARs are placed */
     bool one_slot;                                   /* below a port: slot 0 only */
+    bool dark;                                       /* atomic: a slot without power */
     uint8_t devfn_min;                               /* first that is given out automatically */
     PCIMapIrqFn *map_irq;
     PCISetIrqFn *set_irq;
@@ -45,7 +46,8 @@ PCIBus *pci_root_bus_new(DeviceState *parent, const char *name, MemoryRegion *me
                          uint8_t devfn_min, const char *typename);
 /* Board lines of a root bus. Main loop, before devices plug in. */
 void pci_bus_irqs(PCIBus *bus, PCISetIrqFn *set_irq, PCIMapIrqFn *map_irq, void *opaque, int nirq);
-/* The function on bus number bus_num below root; call under RCU, from any thread; NULL if none. */
+/* The function on bus number bus_num below root; call under RCU, from any thread; NULL if there is
+ * none, or none with power. */
 PCIDevice *pci_lookup(PCIBus *root, uint8_t bus_num, uint8_t devfn);
 /* The level of dev's INTx changed by delta (+1, -1).  Called with dev's config_lock held. Any
  * thread. */

@@ -289,6 +289,21 @@ void qpci_io_write(QPCIBar *bar, uint64_t offset, unsigned size, uint64_t v)
     }
 }
 
+void qpci_slot_power_on(QPCIDevice *dev)
+{
+    uint8_t cap = qpci_find_capability(dev, 0x10, 0);
+    uint16_t ctl;
+
+    if (!cap || !(qpci_config_readw(dev, cap + 2) & 0x100) ||
+        !(qpci_config_readl(dev, cap + 0x14) & 2) || !(qpci_config_readw(dev, cap + 0x1a) & 0x40)) {
+        return; /* no slot, no power controller, nothing there */
+    }
+    ctl = qpci_config_readw(dev, cap + 0x18);
+    if (ctl & 0x400) {
+        qpci_config_writew(dev, cap + 0x18, (uint16_t)((ctl & ~0x700) | 0x100));
+    }
+}
+
 void qpci_bridge_setup(QPCIDevice *dev, uint8_t secondary)
 {
     QPCIBus *bus = dev->bus;
@@ -303,6 +318,7 @@ void qpci_bridge_setup(QPCIDevice *dev, uint8_t secondary)
                        (uint32_t)((mem >> 16 & 0xfff0) | ((mem + 0xffffff) & 0xfff00000u)));
     qpci_config_writel(dev, CFG_PREF_BASE, 0x0000fff0); /* closed */
     qpci_device_enable(dev);
+    qpci_slot_power_on(dev);
     /* What is behind it is placed in its windows, as long as nothing else is mapped in between. */
     bus->mem_next = mem;
     bus->io_next = io;

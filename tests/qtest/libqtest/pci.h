@@ -66,6 +66,9 @@ void qpci_io_write(QPCIBar *bar, uint64_t offset, unsigned size, uint64_t v);
 /* Bus numbers and windows of a bridge or root port: secondary bus number, 16 MiB of memory and 4
  * KiB of ports. */
 void qpci_bridge_setup(QPCIDevice *dev, uint8_t secondary);
+/* What is in a port's slot gets power (PCI Express 4.0, 7.5.3.10); nothing without a slot.  Part of
+ * qpci_bridge_setup(); for what is plugged later. */
+void qpci_slot_power_on(QPCIDevice *dev);
 
 /* MSI-X: table and PBA are mapped, each vector's message is one of dword[vector] in RAM with data
  * (0xcafe0000 | vector), unmasked. */

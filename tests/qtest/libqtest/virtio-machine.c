@@ -69,6 +69,7 @@ QVirtio *qvirtio_port_plug(QVirtioPort *p, const char *driver, const char *id, c
                  "{'execute': 'device_add', 'arguments': {'driver': '%s', 'id': '%s', 'bus': 'rp'"
                  "%s}}",
                  driver, id, members);
+    qpci_slot_power_on(p->port);
     return qvirtio_new(p->bus, 1, 0, false);
 }
 
