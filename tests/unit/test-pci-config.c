@@ -314,6 +314,8 @@ static void test_bridge(void)
     g_assert_true(pci_find_device(root, 0, PCI_DEVFN(2, 0)) == rp);
     g_assert_null(pci_find_device(root, 7, 0));
     pci_config_write(rp, PCI_PRIMARY_BUS, 0x00090700, 4);
+    g_assert_null(pci_find_device(root, 7, 0)); /* the slot has no power */
+    pci_config_write(rp, rp->exp_cap + PCI_EXP_SLTCTL, PCI_EXP_SLTCTL_PWR_IND_ON, 2);
     g_assert_true(pci_find_device(root, 7, 0) == d);
     g_assert_null(pci_find_device(root, 7, 8));
     g_assert_null(pci_find_device(root, 8, 0));
