@@ -352,7 +352,13 @@ def scsi_disk_and_cd(lab, folder):
 LEVEL1_CASES = [net_tap, engine_module, engine_kvm]
 VIRTIO_CASES = [virtio_boot_and_mount, virtio_four_queues, virtio_reset_under_load, scsi_disk_and_cd, microvm_boot_and_mount]
 BOOT_CASES = [boot_floppy, linux_floppy, boot_loaders, boot_ipxe, boot_screens]
-CASES = [boot_and_mount, four_queues, stop_and_cont, reset_under_load, metadata, nvme_cli, legacy_irqchips, errors_stop, cpu_hotplug] + BOOT_CASES + VIRTIO_CASES + [storm, hot_unplug, power_cut, net_user] + LEVEL1_CASES
+# storm does what virtio_four_queues does, and more; firmware's and loaders' screens take minutes.
+SOAK_CASES = [virtio_four_queues, boot_screens]
+CASES = [boot_and_mount, four_queues, stop_and_cont, reset_under_load, metadata,
+         nvme_cli, legacy_irqchips, errors_stop, cpu_hotplug,
+         *BOOT_CASES, *VIRTIO_CASES,
+         storm, hot_unplug, power_cut, net_user,
+         *LEVEL1_CASES]
 
 
 def main():

@@ -37,7 +37,7 @@ def main():
     parser.add_argument('--soak', action='store_true', help='longer loads')
     parser.add_argument('--peer', action='store_true', help='the emulator is not ours: plain nvme device')
     parser.add_argument('--emulator', type=pathlib.Path, help='another emulator to test [BUILD/qemu-system-x86_64]')
-    parser.add_argument('--limit', type=int, help='seconds for everything [1800, with --soak 7200]')
+    parser.add_argument('--limit', type=int, help='seconds for everything [3600, with --soak 14400]')
     parser.add_argument('--cpus', type=int, default=1, help='CPUs of level 1; its emulator is not safe with several')
     parser.add_argument('--engine', choices=('user', 'kvm', 'module'),
                         help='of ioregionfd; kvm is built and loaded in level 1 [the emulator\'s choice]')
@@ -56,7 +56,8 @@ def main():
     # An engine in the kernel is tried in level 1 only: nothing is loaded on this machine.
     can_run_here = level1.hardware_kvm() and not prepare
     chosen = options.cases or [case.__name__ for case in cases.CASES
-                               if not ((options.peer or options.engine) and case in cases.LEVEL1_CASES)]
+                               if not ((options.peer or options.engine) and case in cases.LEVEL1_CASES)
+                               and (options.soak or case not in cases.SOAK_CASES)]
     own = [case.__name__ for case in cases.LEVEL1_CASES if case.__name__ in chosen]
     status = 0
     if can_run_here:
@@ -91,7 +92,7 @@ def command_for(python, made, options, emulator):
 
 def in_level1(made, command, options, needs, left):
     """Runs the cases in level 1; again, those that are left, when level 1 dies of its emulator. The program's exit status."""
-    limit = options.limit or (7200 if options.soak else 1800)
+    limit = options.limit or (14400 if options.soak else 3600)
     done = []   # (went well, what the case is)
     current = None
 
