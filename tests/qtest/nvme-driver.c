@@ -11,8 +11,15 @@ static const char *const home_props[HOMES] = QHOME_PROPS("ior1:ior2", QHOME_SPRE
 /* --- start and stop ----------------------------------------------------------------------------
  */
 
+static void forget(QNvme *n)
+{
+    g_clear_pointer(&n->dev, qpci_device_free);
+    g_clear_pointer(&n->bar, g_free);
+}
+
 static void probe_at(QNvme *n, uint8_t bus_num, uint8_t devfn)
 {
+    forget(n);
     n->dev = qpci_device_at(n->bus, bus_num, devfn);
     g_assert_nonnull(n->dev);
     n->bar = qpci_iomap(n->dev, 0);
@@ -30,10 +37,6 @@ void qnvme_probe_behind(QNvme *n)
 {
     QPCIDevice *port = qpci_device_at(n->bus, 0, QPCI_DEVFN(6, 0));
 
-    if (n->dev) {
-        qpci_device_free(n->dev);
-    }
-    g_clear_pointer(&n->bar, g_free);
     g_assert_nonnull(port);
     qpci_bridge_setup(port, 1);
     probe_at(n, 1, 0);

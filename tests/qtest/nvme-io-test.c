@@ -676,8 +676,6 @@ static void test_system_reset_in_flight(const void *opaque)
         qnvme_ring(n, 1);
         qnvme_ring(n, 2);
         qtest_system_reset(n->s);
-        g_free(n->bar);
-        qpci_device_free(n->dev);
         qnvme_probe(n);
         g_assert_cmphex(qnvme_readl(n, NVME_REG_CSTS), ==, 0);
     }
@@ -690,8 +688,6 @@ static void test_system_reset_in_flight(const void *opaque)
     while (qpci_config_readw(n->dev, 4) & 4) {
         g_assert_cmpint(g_get_monotonic_time(), <, end);
     }
-    g_free(n->bar);
-    qpci_device_free(n->dev);
     qnvme_probe(n);
     g_assert_cmphex(qnvme_readl(n, NVME_REG_CC), ==, 0);
     qnvme_bring_up(n, 1, false);

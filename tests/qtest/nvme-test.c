@@ -123,8 +123,6 @@ static void test_enable(const void *opaque)
 
     /* a machine reset takes everything away */
     qtest_system_reset(n->s);
-    g_free(n->bar);
-    qpci_device_free(n->dev);
     qnvme_probe(n);
     g_assert_cmphex(qnvme_readl(n, NVME_REG_CC), ==, 0);
     g_assert_cmphex(qnvme_readl(n, NVME_REG_CSTS), ==, 0);
