@@ -6,6 +6,7 @@
  */
 #include "durability.h"
 #include "nvme-driver.h"
+#include "virtio-machine.h"
 #include "virtio-scsi-driver.h"
 
 #include <signal.h>
@@ -192,7 +193,6 @@ static void test_nvme_sanitize(const void *opaque)
 
 typedef struct Blk {
     QTestState *s;
-    QPCIBus *bus;
     QVirtio *v;
     uint64_t mem; /* headers, status bytes, data: a page each */
 } Blk;
@@ -200,21 +200,22 @@ typedef struct Blk {
 static Blk *blk_start(bool iothread, const char *args, const char *where)
 {
     Blk *b = g_new0(Blk, 1);
+    QPCIBus *bus;
 
     b->s = qtest_initf(
         "-machine q35 -nodefaults -m 256 -object iothread,id=iot0 -object iothread,id=iot1 %s "
         "-device virtio-blk-pci,id=vd0,drive=d0,num-queues=2,rerror=stop,werror=stop,%s%s",
         args, where,
         iothread ? ",iothread-vq-mapping.0.iothread=iot0,iothread-vq-mapping.1.iothread=iot1" : "");
-    b->bus = qpci_new(b->s);
+    bus = qpci_new(b->s);
     if (g_str_equal(where, "bus=rp0")) {
-        QPCIDevice *port = qpci_device_at(b->bus, 0, QPCI_DEVFN(6, 0));
+        QPCIDevice *port = qpci_device_at(bus, 0, QPCI_DEVFN(6, 0));
 
         qpci_bridge_setup(port, 1);
         qpci_device_free(port);
-        b->v = qvirtio_new(b->bus, 1, 0, false);
+        b->v = qvirtio_new(bus, 1, 0, false);
     } else {
-        b->v = qvirtio_new(b->bus, 0, QPCI_DEVFN(4, 0), false);
+        b->v = qvirtio_new(bus, 0, QPCI_DEVFN(4, 0), false);
     }
     b->mem = qtest_alloc(b->s, 12288, 4096);
     return b;
@@ -222,9 +223,7 @@ static Blk *blk_start(bool iothread, const char *args, const char *where)
 
 static void blk_stop(Blk *b)
 {
-    qvirtio_free(b->v);
-    qpci_free(b->bus);
-    qtest_quit(b->s);
+    qvirtio_quit(b->v);
     g_free(b);
 }
 

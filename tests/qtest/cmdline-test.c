@@ -16,23 +16,9 @@
 static char *dir;
 static char *image;
 
-/* The start fails with one line that has all the words, which are separated by '|'. */
 static void refused(const char *args, const char *words)
 {
-    g_autofree char *out = NULL;
-    g_auto(GStrv) list = g_strsplit(words, "|", -1);
-    int status = qtest_run(args, &out);
-
-    g_test_message("%s: status %d: %s", args, status, out);
-    g_assert_cmpint(status, ==, 1);
-    g_assert_true(g_str_has_suffix(out, "\n"));
-    g_assert_true(strchr(out, '\n') == out + strlen(out) - 1); /* one line */
-    g_assert_nonnull(strstr(out, ": "));
-    for (char **w = list; *w; w++) {
-        if (!strstr(out, *w)) {
-            g_error("'%s' does not name '%s': %s", args, *w, out);
-        }
-    }
+    qtest_refused(words, "%s", args);
 }
 
 static void test_unknown_options(void)

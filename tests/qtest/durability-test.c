@@ -7,6 +7,7 @@
  */
 #include "durability.h"
 #include "nvme-driver.h"
+#include "virtio-machine.h"
 #include "virtio-scsi-driver.h"
 
 #include <stdio.h>
@@ -191,7 +192,6 @@ static void test_nvme_caches(const void *opaque)
 
 typedef struct Blk {
     QTestState *s;
-    QPCIBus *bus;
     QVirtio *v;
     uint64_t mem; /* header, status, a range, data: a page each */
 } Blk;
@@ -226,20 +226,17 @@ static Blk *blk_start(const Way *w, const char *cache, const char *props)
     g_autofree char *args = drive(w, cache);
     Blk *b = g_new0(Blk, 1);
 
-    b->s = qtest_initf("-machine q35 -nodefaults -m 256 -object iothread,id=iot0 %s "
-                       "-device virtio-blk-pci,addr=04.0,drive=d0%s",
-                       args, props);
-    b->bus = qpci_new(b->s);
-    b->v = qvirtio_new(b->bus, 0, QPCI_DEVFN(4, 0), false);
+    b->v = qvirtio_boot(false,
+                        "-object iothread,id=iot0 %s -device virtio-blk-pci,addr=04.0,drive=d0%s",
+                        args, props);
+    b->s = b->v->s;
     b->mem = qtest_alloc(b->s, 16384, 4096);
     return b;
 }
 
 static void blk_stop(Blk *b)
 {
-    qvirtio_free(b->v);
-    qpci_free(b->bus);
-    qtest_quit(b->s);
+    qvirtio_quit(b->v);
     g_free(b);
 }
 

@@ -113,14 +113,7 @@ static void test_options(void)
         "ioapic2=", "acpi=", "x-option-roms=", "auto-kernel-cmdline="};
 
     for (unsigned n = 0; n < G_N_ELEMENTS(t); n++) {
-        g_autofree char *args =
-            g_strdup_printf("-accel qtest -display none -nodefaults %s", t[n].args);
-        g_autofree char *out = NULL;
-
-        g_assert_cmpint(qtest_run(args, &out), ==, 1);
-        if (!strstr(out, t[n].text)) {
-            g_error("%s: %s", t[n].args, out);
-        }
+        qtest_refused(t[n].text, "-accel qtest -display none -nodefaults %s", t[n].args);
     }
     g_assert_cmpint(qtest_run("-machine microvm,help", &help), ==, 0);
     for (unsigned n = 0; n < G_N_ELEMENTS(props); n++) {

@@ -5,8 +5,10 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/ethtool.h>
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,14 +123,47 @@ static bool may_tap(void)
     return may;
 }
 
-static void test_tap(void)
+/* A machine whose network card has two pairs of queues, a home for each, on a new tap interface. */
+static Guest *boot_two_queues(const char *name, const char *props)
 {
-    g_autofree char *name = g_strdup_printf("qt%d", (int)getpid() % 100000);
     g_autofree char *args =
         g_strdup_printf("-netdev tap,id=n0,ifname=%s,script=no,downscript=no,queues=2 -device "
                         "virtio-net-pci,addr=4,netdev=n0,mq=on,iothread-vq-mapping.0.iothread=iot0,"
-                        "iothread-vq-mapping.1.iothread=iot1",
-                        name);
+                        "iothread-vq-mapping.1.iothread=iot1%s",
+                        name, props);
+    Guest *g = netdev_boot(0, args);
+
+    g->v[0] = qvirtio_new(g->bus, 0, QPCI_DEVFN(4, 0), false);
+    return g;
+}
+
+/* Waits until the host's kernel leaves checksums and segmentation to who reads from the interface,
+ * or does them itself. */
+static void wait_offloads(int fd, const char *name, bool on)
+{
+    static const uint32_t what[] = {ETHTOOL_GTXCSUM, ETHTOOL_GTSO};
+    gint64 end = g_get_monotonic_time() + 10 * G_TIME_SPAN_SECOND;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(what); i++) {
+        struct ethtool_value value = {.cmd = what[i]};
+        struct ifreq ifr = {.ifr_data = (char *)&value};
+
+        g_strlcpy(ifr.ifr_name, name, sizeof(ifr.ifr_name));
+        for (;;) {
+            g_assert_cmpint(ioctl(fd, SIOCETHTOOL, &ifr), ==, 0);
+            if (!value.data == !on) {
+                break;
+            }
+            g_assert_cmpint(g_get_monotonic_time(), <, end);
+            g_usleep(1000);
+            value.cmd = what[i];
+        }
+    }
+}
+
+static void test_tap(void)
+{
+    g_autofree char *name = g_strdup_printf("qt%d", (int)getpid() % 100000);
     int fd;
     unsigned before;
     Guest *g;
@@ -136,9 +171,8 @@ static void test_tap(void)
     if (!may_tap()) {
         return;
     }
-    g = netdev_boot(0, args);
+    g = boot_two_queues(name, "");
     fd = packet_socket(name);
-    g->v[0] = qvirtio_new(g->bus, 0, QPCI_DEVFN(4, 0), false);
     for (unsigned round = 0; round < 2; round++) {
         /* with what the kernel takes undone, and without */
         qvirtio_start(g->v[0],
@@ -148,6 +182,7 @@ static void test_tap(void)
                                     QVIRTIO_F(8) | QVIRTIO_F(11) | QVIRTIO_F(12))) |
                           F_MRG | QVIRTIO_F(17) | QVIRTIO_F(22),
                       5, 0, false);
+        wait_offloads(fd, name, !round);
         g_assert_cmpuint(qvirtio_config(g->v[0], 8, 2), ==, 2);
         for (unsigned r = 0; r < 2; r++) {
             netdev_post_queue(g, r);
@@ -221,11 +256,6 @@ static void test_tap_rss(void)
 {
     static const uint8_t to[6] = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
     g_autofree char *name = g_strdup_printf("qr%d", (int)getpid() % 100000);
-    g_autofree char *args = g_strdup_printf(
-        "-netdev tap,id=n0,ifname=%s,script=no,downscript=no,queues=2 -device "
-        "virtio-net-pci,addr=4,netdev=n0,mq=on,rss=on,iothread-vq-mapping.0.iothread=iot0,"
-        "iothread-vq-mapping.1.iothread=iot1",
-        name);
     int fd;
     uint16_t table[128];
     uint8_t f[200];
@@ -234,9 +264,8 @@ static void test_tap_rss(void)
     if (!may_tap()) {
         return;
     }
-    g = netdev_boot(0, args);
+    g = boot_two_queues(name, ",rss=on");
     fd = packet_socket(name);
-    g->v[0] = qvirtio_new(g->bus, 0, QPCI_DEVFN(4, 0), false);
     qvirtio_start(g->v[0], F_MRG | QVIRTIO_F(17) | QVIRTIO_F(22) | QVIRTIO_F(60), 5, 0, false);
     g_assert_cmpuint(qvirtio_config(g->v[0], 17, 1), ==, 40);
     g_assert_cmpuint(qvirtio_config(g->v[0], 18, 2), ==, 128);

@@ -79,7 +79,8 @@ static void test_format_in_flight(const void *opaque)
 {
     QHome home = qhome_of(opaque);
     g_autofree char *args = g_strdup_printf(
-        "-blockdev driver=null-co,node-name=d1,size=1M,x-give-back=off,latency-ns=50000000,read-zeroes=on "
+        "-blockdev "
+        "driver=null-co,node-name=d1,size=1M,x-give-back=off,latency-ns=50000000,read-zeroes=on "
         "-device nvme,id=n0,serial=s0,drive=d1,addr=04.0%s",
         qnvme_home_props(home));
     QNvme *n = qnvme_start_devices(home, args);
@@ -138,11 +139,9 @@ static void test_persistent(const void *opaque)
         qnvme_stop(n);
     }
     g_assert_true(g_file_set_contents(path, "[nonsense", -1, NULL));
-    g_autofree char *bad = g_strdup_printf(
+    qtest_refused(
+        "state=",
         "-machine q35,accel=qtest -nodefaults -display none -device nvme,serial=s0,state=%s", path);
-    g_autofree char *out = NULL;
-    g_assert_cmpint(qtest_run(bad, &out), ==, 1);
-    g_assert_nonnull(strstr(out, "state="));
     unlink(path);
 }
 

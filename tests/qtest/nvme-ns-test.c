@@ -208,7 +208,8 @@ static void test_detach_in_flight(const void *opaque)
 {
     QHome home = qhome_of(opaque);
     g_autofree char *args = g_strdup_printf(
-        "-blockdev driver=null-co,node-name=d1,size=1M,x-give-back=off,latency-ns=50000000,read-zeroes=on "
+        "-blockdev "
+        "driver=null-co,node-name=d1,size=1M,x-give-back=off,latency-ns=50000000,read-zeroes=on "
         "-device nvme,id=n0,serial=s0,drive=d1,addr=04.0%s",
         qnvme_home_props(home));
     QNvme *n = qnvme_start_devices(home, args);
@@ -467,16 +468,10 @@ static void test_management(const void *opaque)
 
 static void refused(const char *device, const char *text)
 {
-    g_autofree char *args =
-        g_strdup_printf("-machine q35,accel=qtest -nodefaults -display none %s -device "
-                        "nvme,id=n0,serial=x %s",
-                        drives, device);
-    g_autofree char *out = NULL;
-    int status = qtest_run(args, &out);
-
-    if (status != 1 || !strstr(out, text)) {
-        g_error("%s: status %d, wanted \"%s\" in: %s", device, status, text, out);
-    }
+    qtest_refused(text,
+                  "-machine q35,accel=qtest -nodefaults -display none %s -device "
+                  "nvme,id=n0,serial=x %s",
+                  drives, device);
 }
 
 static void test_bad_properties(void)

@@ -635,14 +635,9 @@ static void test_pin(const void *opaque)
 
 static void refused(const char *props, const char *text)
 {
-    g_autofree char *args = g_strdup_printf(
-        "-machine q35,accel=qtest -nodefaults -display none %s -device nvme,drive=d0%s", drive_args,
-        props);
-    g_autofree char *out = NULL;
-    int status = qtest_run(args, &out);
-    if (status != 1 || !strstr(out, text)) {
-        g_error("%s: status %d, wanted \"%s\" in: %s", props, status, text, out);
-    }
+    qtest_refused(text,
+                  "-machine q35,accel=qtest -nodefaults -display none %s -device nvme,drive=d0%s",
+                  drive_args, props);
 }
 
 static void test_bad_properties(void)

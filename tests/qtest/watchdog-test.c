@@ -297,12 +297,8 @@ static void actions(void)
 
 static void errors(void)
 {
-    g_autofree char *a = NULL, *b = NULL;
-
-    g_assert_cmpint(qtest_run("-accel qtest -display none -action watchdog=explode", &a), ==, 1);
-    g_assert_nonnull(strstr(a, "explode"));
-    g_assert_cmpint(qtest_run("-accel qtest -display none -action fire=on", &b), ==, 1);
-    g_assert_nonnull(strstr(b, "watchdog="));
+    qtest_refused("explode", "-accel qtest -display none -action watchdog=explode");
+    qtest_refused("watchdog=", "-accel qtest -display none -action fire=on");
 }
 
 #define T(group, fn) g_test_add_func("/" group "/" #fn, fn)

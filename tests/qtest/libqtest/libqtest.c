@@ -139,6 +139,31 @@ int qtest_run(const char *args, char **output)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+void qtest_refused(const char *words, const char *fmt, ...)
+{
+    g_autofree char *args = NULL, *out = NULL;
+    g_auto(GStrv) list = g_strsplit(words, "|", -1);
+    va_list ap;
+    int status;
+
+    va_start(ap, fmt);
+    args = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    status = qtest_run(args, &out);
+    g_test_message("%s: status %d: %s", args, status, out);
+    if (status != 1) {
+        g_error("'%s' ends with status %d: %s", args, status, out);
+    }
+    if (!strstr(out, ": ") || strchr(out, '\n') != out + strlen(out) - 1) {
+        g_error("'%s' does not say in one line why: %s", args, out);
+    }
+    for (char **w = list; *w; w++) {
+        if (!strstr(out, *w)) {
+            g_error("'%s' does not name '%s': %s", args, *w, out);
+        }
+    }
+}
+
 /* --- sockets
  * ---------------------------------------------------------------------------------------------------------------
  */

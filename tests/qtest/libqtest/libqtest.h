@@ -45,6 +45,9 @@ bool qtest_alive(QTestState *s);
  * minute; *output (may be NULL) gets what it wrote on stderr and stdout. Returns the exit status,
  * -1 if a signal ended it. */
 int qtest_run(const char *args, char **output);
+/* The same for a start that is refused: status 1, and one line that has all the words, which are
+ * separated by '|'. */
+void qtest_refused(const char *words, const char *fmt, ...) QTEST_PRINTF(2, 3);
 
 /* --- protocol
  * -------------------------------------------------------------------------------------------------------
