@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * virtio-balloon (virtio 1.2, section 5.5): the guest gives pages back and takes them again; it
- * tells its statistics; it reports pages that are free, and hints at them when it is asked to. Main
- * loop, where those live who ask.
+ * tells its statistics; it reports pages that are free, which are given back, too, and hints at
+ * such pages when it is asked to, which are counted.  Main loop, where those live who ask.
  */
 #include "hw/boards.h"
 #include "hw/virtio/virtio-pci.h"
@@ -161,6 +161,8 @@ static void hint_message(VirtIOBalloon *s, uint32_t id)
     }
 }
 
+/* A hint is no promise: its driver does not wait until we used it, and takes pages back whenever
+ * the guest runs out of memory.  So they are counted, and what they hold stays. */
 static void handle_hint(VirtQueue *vq)
 {
     VirtIOBalloon *s = VIRTIO_BALLOON(vq->vdev);
@@ -174,10 +176,6 @@ static void handle_hint(VirtQueue *vq)
                 hint_message(s, id);
             }
         } else if (s->hinting) {
-            /* Nobody needs what the pages hold until the driver is told that all is done. */
-            for (unsigned i = 0; i < e->num_in && !pages_are_poisoned(s); i++) {
-                discard(e->iov[i].iov_base, e->iov[i].iov_len);
-            }
             s->hinted += e->in_bytes;
         }
         virtqueue_push(vq, e, 0);
@@ -512,8 +510,7 @@ static const ObjectProperty virtio_balloon_props[] = {
      .settable_live = true,
      .get = hints_get,
      .set = hints_set,
-     .help =
-         "true: the guest is asked for free pages, which are given back; false when that is over"},
+     .help = "true: the guest is asked which pages are free; false when it has named all"},
     {.name = "x-hinted-bytes",
      .type = "int",
      .kind = PROP_CUSTOM,
