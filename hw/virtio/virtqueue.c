@@ -227,7 +227,10 @@ static void process(VirtQueue *vq)
 static void notify_driver(VirtQueue *vq)
 {
     vq->coal_extra = 0;
-    g_clear_pointer(&vq->coal_timer, aio_timer_free);
+    if (unlikely(vq->coal_waits)) {
+        vq->coal_waits = false;
+        aio_timer_del(vq->coal_timer);
+    }
     aio_batch_done(vq->ctx, vq->ring.unsignaled);
     if (vring_should_notify(&vq->ring)) {
         virtio_count(&vq->stats.interrupts, 1);
@@ -241,7 +244,7 @@ static void coalesced_long_enough(void *opaque)
 {
     VirtQueue *vq = opaque;
 
-    g_clear_pointer(&vq->coal_timer, aio_timer_free);
+    vq->coal_waits = false;
     if (vq->running && vq->ring.unsignaled) {
         notify_driver(vq);
     }
@@ -250,12 +253,18 @@ static void coalesced_long_enough(void *opaque)
 /* True: the driver is to hear of it later. */
 static bool may_wait(VirtQueue *vq)
 {
-    if (vq->coal_max &&
-        vq->ring.unsignaled - MIN(vq->coal_extra, vq->ring.unsignaled) >= (int64_t)vq->coal_max) {
+    uint16_t waiting = vq->ring.unsignaled;
+
+    /* The count is of 16 bits, and one iteration adds at most a ring to it: it must not wrap. */
+    if (waiting >= INT16_MAX ||
+        (vq->coal_max && waiting - MIN(vq->coal_extra, waiting) >= (int64_t)vq->coal_max)) {
         return false;
     }
-    if (!vq->coal_timer) {
-        vq->coal_timer = aio_timer_new(vq->ctx, QEMU_CLOCK_VIRTUAL, coalesced_long_enough, vq);
+    if (!vq->coal_waits) {
+        if (unlikely(!vq->coal_timer)) {
+            vq->coal_timer = aio_timer_new(vq->ctx, QEMU_CLOCK_VIRTUAL, coalesced_long_enough, vq);
+        }
+        vq->coal_waits = true;
         aio_timer_mod(vq->coal_timer, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + vq->coal_ns);
     }
     return true;
@@ -276,7 +285,7 @@ void virtqueue_coalesce(VirtQueue *vq, uint32_t max, uint32_t usecs)
 
     vq->coal_max = max;
     vq->coal_ns = (int64_t)usecs * SCALE_US;
-    if (changed && vq->coal_timer) {
+    if (changed && vq->coal_waits) {
         notify_driver(vq);
     }
 }
@@ -457,9 +466,10 @@ static void stop_in_ctx(void *opaque)
     }
     /* What was completed before is the driver's. */
     publish(vq);
-    if (vq->coal_timer) {
+    if (vq->coal_waits) {
         notify_driver(vq);
     }
+    g_clear_pointer(&vq->coal_timer, aio_timer_free);
     vq->coal_extra = 0;
     vq->running = false;
     vq->stopping = true;

@@ -76,8 +76,9 @@ struct VirtQueue {
     uint32_t coal_max;    /* packets; 0: no limit */
     int64_t coal_ns;      /* 0: off */
     uint16_t coal_extra;  /* chains that belong to the same packet as others */
-    AioTimer *coal_timer; /* the longest that the driver waits; NULL: none is running */
-    bool stopping; /* posts to the home when inflight is 0 */
+    bool coal_waits;      /* the driver has not heard of chains yet, and the timer runs */
+    AioTimer *coal_timer; /* the longest that it waits; from the first wait to the queue's stop */
+    bool stopping;        /* posts to the home when inflight is 0 */
     uint32_t hint; /* atomic: newest notification's value */
     bool hinted;   /* atomic */
     VirtQueueStats stats;
@@ -168,7 +169,7 @@ typedef struct VirtioBusClass {
     void (*attach)(BusState *bus, VirtIODevice *vdev);
     /* The device is complete.  False with errp undoes its realize(). */
     bool (*plugged)(BusState *bus, VirtIODevice *vdev, GError **errp);
-    /* Before unrealize(); also after plugged() failed. */
+    /* Before unrealize(), also after plugged() failed.  The device was reset, and is gone. */
     void (*unplugged)(BusState *bus, VirtIODevice *vdev);
 } VirtioBusClass;
 #define VIRTIO_BUS_GET_CLASS(obj) ((VirtioBusClass *)object_get_class(obj))
