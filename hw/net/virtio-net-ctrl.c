@@ -70,8 +70,7 @@ static void update_pair(void *opaque)
     p->filter = n->filter;
     p->rss = n->rss;
     p->active = p->nq.index < n->active_pairs;
-    p->hdr_len = virtio_net_hdr_len(&n->parent_obj);
-    p->hash_report = has(n, VIRTIO_NET_F_HASH_REPORT);
+    virtio_net_pair_layout(p);
     virtqueue_coalesce(p->rx, n->coal_rx.max_packets, n->coal_rx.max_usecs);
     virtqueue_coalesce(p->tx, n->coal_tx.max_packets, n->coal_tx.max_usecs);
     if (peer && p->nq.vnet && peer->port->info->set_offload && offloads != p->offloads) {

@@ -197,25 +197,43 @@ VirtNetRss *virtio_net_hash_parse(const VirtElem *e)
 
 /* --- inboxes --------------------------------------------------------------------------------- */
 
+/* Any thread; what it says may change at once, unless the caller has the lock. */
+static bool inbox_full(const VirtNetPair *to, size_t len)
+{
+    return __atomic_load_n(&to->inbox_packets, __ATOMIC_RELAXED) >= INBOX_PACKETS ||
+           __atomic_load_n(&to->inbox_bytes, __ATOMIC_RELAXED) + len > INBOX_BYTES;
+}
+
+/* With the lock. */
+static void inbox_count(VirtNetPair *p, int packets, ssize_t bytes)
+{
+    __atomic_store_n(&p->inbox_packets, p->inbox_packets + packets, __ATOMIC_RELAXED);
+    __atomic_store_n(&p->inbox_bytes, p->inbox_bytes + bytes, __ATOMIC_RELAXED);
+}
+
 void virtio_net_hand_over(VirtNetPair *to, const struct iovec *iov, unsigned niov, size_t len)
 {
-    g_autofree VirtNetPacket *copy = g_malloc(sizeof(*copy) + len);
+    g_autofree VirtNetPacket *copy = NULL;
     VirtNetPacket *packet;
 
+    if (unlikely(inbox_full(to, len))) {
+        __atomic_fetch_add(&to->inbox_drops, 1, __ATOMIC_RELAXED);
+        return;
+    }
     /* Made before the lock is taken: the pair that delivers does not wait for a copy. */
+    copy = g_malloc(sizeof(*copy) + len);
     copy->next = NULL;
     copy->len = len;
     net_iov_copy(iov, niov, 0, copy->data, len);
     QEMU_LOCK_GUARD(&to->inbox_lock);
-    if (to->inbox_packets >= INBOX_PACKETS || to->inbox_bytes + len > INBOX_BYTES) {
-        to->inbox_drops++;
+    if (unlikely(inbox_full(to, len))) {
+        __atomic_fetch_add(&to->inbox_drops, 1, __ATOMIC_RELAXED);
         return;
     }
     packet = g_steal_pointer(&copy);
     *to->inbox_tail = packet;
     to->inbox_tail = &packet->next;
-    to->inbox_packets++;
-    to->inbox_bytes += len;
+    inbox_count(to, 1, (ssize_t)len);
     aio_bh_schedule(to->inbox_bh);
 }
 
@@ -236,8 +254,7 @@ static void inbox_pop(VirtNetPair *p)
     if (!p->inbox) {
         p->inbox_tail = &p->inbox;
     }
-    p->inbox_packets--;
-    p->inbox_bytes -= packet->len;
+    inbox_count(p, -1, -(ssize_t)packet->len);
     qemu_mutex_unlock(&p->inbox_lock);
     g_free(packet);
 }

@@ -211,7 +211,7 @@ static bool validate_features(VirtIODevice *vdev, uint64_t f)
            (f & (BIT_ULL(VIRTIO_NET_F_HOST_TSO4) | BIT_ULL(VIRTIO_NET_F_HOST_TSO6)));
 }
 
-unsigned virtio_net_hdr_len(VirtIODevice *vdev)
+static unsigned hdr_len(VirtIODevice *vdev)
 {
     if (virtio_has_feature(vdev, VIRTIO_NET_F_HASH_REPORT)) {
         return sizeof(NetVnetHdr) + sizeof(VirtNetHash);
@@ -220,6 +220,14 @@ unsigned virtio_net_hdr_len(VirtIODevice *vdev)
                    virtio_has_feature(vdev, VIRTIO_F_VERSION_1)
                ? sizeof(NetVnetHdr)
                : offsetof(NetVnetHdr, num_buffers);
+}
+
+void virtio_net_pair_layout(VirtNetPair *p)
+{
+    VirtIODevice *vdev = &p->n->parent_obj;
+
+    p->hdr_len = hdr_len(vdev);
+    p->hash_report = virtio_has_feature(vdev, VIRTIO_NET_F_HASH_REPORT);
 }
 
 /* What was negotiated is in force. */
@@ -269,11 +277,10 @@ static void config_written(VirtIODevice *vdev, unsigned offset, unsigned size, c
 static void queue_started(VirtQueue *vq)
 {
     VirtNetPair *p = vq->opaque;
-    VirtIODevice *vdev = vq->vdev;
 
     if (p) {
         /* Legacy drivers may use queues before they say DRIVER_OK. */
-        p->hdr_len = virtio_net_hdr_len(vdev);
+        virtio_net_pair_layout(p);
         if (vq == p->tx && p->congested) {
             virtqueue_block(vq, true);
         }

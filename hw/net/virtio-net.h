@@ -106,10 +106,11 @@ typedef struct VirtNetPair {
     uint64_t rx_drops, tx_drops;
     /* --- packets that came in at other queues --- */
     QemuMutex inbox_lock;
-    AioBH *inbox_bh;                     /* in the context; constant while realized */
-    VirtNetPacket *inbox, **inbox_tail;  /* inbox_lock */
-    unsigned inbox_packets, inbox_drops; /* inbox_lock */
-    size_t inbox_bytes;                  /* inbox_lock */
+    AioBH *inbox_bh;                    /* in the context; constant while realized */
+    VirtNetPacket *inbox, **inbox_tail; /* inbox_lock */
+    unsigned inbox_packets;             /* atomic; written with inbox_lock */
+    size_t inbox_bytes;                 /* atomic; written with inbox_lock */
+    unsigned inbox_drops;               /* atomic */
 } VirtNetPair;
 
 /* The NIC as the network sees it. */
@@ -162,8 +163,8 @@ bool virtio_net_filter_accepts(const RxFilter *f, const uint8_t *head, size_t le
 unsigned virtio_net_rss_queue(const VirtNetRss *r, const uint8_t *frame, size_t len, unsigned own);
 /* For the driver's header. */
 VirtNetHash virtio_net_hash(const VirtNetRss *r, const uint8_t *frame, size_t len);
-/* Length of the headers that were negotiated. */
-unsigned virtio_net_hdr_len(VirtIODevice *vdev);
+/* The pair's context: takes over what the headers look like that were negotiated. */
+void virtio_net_pair_layout(VirtNetPair *p);
 /* Any pair's context: puts a packet into the inbox of another pair; bounded, what does not fit is
  * lost. */
 void virtio_net_hand_over(VirtNetPair *to, const struct iovec *iov, unsigned niov, size_t len);
