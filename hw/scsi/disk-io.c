@@ -42,7 +42,17 @@ static void blk_done(BlkRequest *blk, int ret)
 {
     SCSIRequest *r = container_of(blk, SCSIRequest, blk);
 
-    if (unlikely(ret < 0) && !(ret == -ECANCELED && r->aborted)) {
+    if (unlikely(ret == -ECANCELED)) {
+        /* Taken back, by whoever aborts the request or, at the end of all, the block layer: that
+         * says nothing about the disk, so the policy for its errors is not asked. */
+        r->moved = 0;
+        if (!r->aborted) {
+            scsi_disk_check(SCSI_DISK(r->dev), r, SCSI_ABORTED_COMMAND, SCSI_ASC_NONE);
+        }
+        scsi_req_done(r);
+        return;
+    }
+    if (unlikely(ret < 0)) {
         switch (blk_error_action(r->backend, blk->op == BLK_READ, -ret)) {
         case BLOCK_ERROR_ACTION_STOP:
             if (!r->aborted) {
