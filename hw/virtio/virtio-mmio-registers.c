@@ -2,9 +2,9 @@
 /*
  * Registers of the MMIO transport (virtio 1.2, section 4.2.2; version 1: 4.2.4).
  *
- * Writes run at the device's home; notifications wake the queue's context from any thread.  Every
- * read is a few atomic loads, done by the thread that reads; only while the configuration space
- * changes is a read carried to the home.
+ * Writes run at the device's home; notifications wake the queue's context, and interrupts are
+ * acknowledged, from any thread.  Every read is a few atomic loads, done by the thread that reads;
+ * only while the configuration space changes is a read carried to the home.
  *
  * Registers are 32 bits wide, and accessed so [4.2.2.2]: another access to one reads 0 and writes
  * nothing.  So do registers of the other version, and all but the first four of an empty place.
@@ -311,10 +311,25 @@ static void mmio_write(void *opaque, hwaddr offset, uint64_t data, unsigned size
     }
 }
 
+/* Once for each interrupt, and nobody at home needs to know: the thread that writes does it. */
+static bool mmio_write_direct(void *opaque, hwaddr offset, uint64_t data, unsigned size)
+{
+    VirtIOMMIO *p = opaque;
+
+    if (offset != MMIO_INTERRUPT_ACK || size != 4) {
+        return false;
+    }
+    if (virtio_mmio_device(p)) {
+        virtio_mmio_acknowledge(p, data);
+    }
+    return true;
+}
+
 const MemoryRegionOps virtio_mmio_ops = {
     .read = mmio_read,
     .write = mmio_write,
     .read_direct = mmio_read_direct,
+    .write_direct = mmio_write_direct,
     .endianness = DEVICE_LITTLE_ENDIAN,
     .valid = {.min_access_size = 1, .max_access_size = 4, .unaligned = true},
     .impl = {.min_access_size = 1, .max_access_size = 4, .unaligned = true},

@@ -9,6 +9,8 @@
  */
 #include "virtio-mmio-private.h"
 
+#include "qemu/rcu.h"
+
 /* --- the interrupt line ---------------------------------------------------------------------- */
 
 /* Set and cleared from several threads.  Whoever moves the line looks again, so the level that
@@ -40,9 +42,15 @@ void virtio_mmio_acknowledge(VirtIOMMIO *p, uint32_t bits)
     update_line(p);
 }
 
+/* What was used has been published with a full barrier: if the bit is still there, the driver looks
+ * at the ring after it has taken the bit away. */
 static void queue_interrupt(void *transport, VirtQueue *vq)
 {
-    virtio_mmio_interrupt(transport, MMIO_INT_QUEUE);
+    VirtIOMMIO *p = transport;
+
+    if (!(__atomic_load_n(&p->interrupt_status, __ATOMIC_SEQ_CST) & MMIO_INT_QUEUE)) {
+        virtio_mmio_interrupt(p, MMIO_INT_QUEUE);
+    }
 }
 
 static void config_interrupt(void *transport)
@@ -79,8 +87,12 @@ static void power_on(VirtIOMMIO *p)
 static void driver_changed(void *transport)
 {
     VirtIOMMIO *p = transport;
+    VirtIODevice *vdev = virtio_mmio_device(p);
 
-    if (p->vdev && !p->vdev->status) {
+    if (!vdev) {
+        return; /* it is not plugged yet */
+    }
+    if (!vdev->status) {
         clear_registers(p);
     }
     virtio_notifiers_look(&p->notifiers);
@@ -113,14 +125,23 @@ static bool give_home(VirtIOMMIO *p, VirtIODevice *vdev, MemoryRegion *mr, unsig
     return true;
 }
 
-/* One register is all queues': it has a home as long as one of them wants it. */
+/* One register is all queues': it has a home as long as one of them wants it.  An object that is
+ * for the queues carries it into their thread; there is one at most (plugged()). */
 static bool set_notify_home(void *transport, VirtQueue *vq, bool on, GError **errp)
 {
     VirtIOMMIO *p = transport;
+    DeviceHomes *h = &vq->vdev->homes;
 
     if (on) {
-        return p->notify_at_home++ ||
-               give_home(p, vq->vdev, &p->notify, MEMORY_HOME_POSTED_WRITES, errp);
+        if (!p->notify_at_home &&
+            !(h->ioregionfds
+                  ? memory_region_set_ioregionfd(&p->notify, h->ioregionfds->pdata[0],
+                                                 MEMORY_HOME_POSTED_WRITES, errp)
+                  : give_home(p, vq->vdev, &p->notify, MEMORY_HOME_POSTED_WRITES, errp))) {
+            return false;
+        }
+        p->notify_at_home++;
+        return true;
     }
     if (p->notify_at_home && !--p->notify_at_home) {
         memory_region_set_home(&p->notify, NULL, 0);
@@ -161,13 +182,21 @@ static bool plugged(BusState *bus, VirtIODevice *vdev, GError **errp)
                    vdev->name);
         return false;
     }
+    if (vdev->homes.ioregionfds && vdev->homes.ioregionfds->len > 1) {
+        error_setg(errp,
+                   "%s: ioregionfds=%s: the MMIO transport has one register for the notifications "
+                   "of all queues, so name one object; iothread-vq-mapping= spreads the queues",
+                   vdev->name, vdev->homes.ioregionfds_text);
+        return false;
+    }
     power_on(p);
     __atomic_store_n(&p->vdev, vdev, __ATOMIC_RELEASE);
     return give_home(p, vdev, &p->registers, 0, errp) &&
            virtio_notifiers_init(&p->notifiers, vdev, &notifier_ops, p, errp);
 }
 
-/* Nothing of the device is reached any more; no thread uses its homes. */
+/* The device does nothing by itself any more: it was reset, and takes no writes.  Afterwards
+ * nothing of it is reached, and no thread uses its homes. */
 static void unplugged(BusState *bus, VirtIODevice *vdev)
 {
     VirtIOMMIO *p = VIRTIO_MMIO(bus->parent);
@@ -175,9 +204,11 @@ static void unplugged(BusState *bus, VirtIODevice *vdev)
     if (p->vdev != vdev) {
         return;
     }
-    virtio_notifiers_exit(&p->notifiers);
-    memory_region_set_home(&p->registers, NULL, 0);
     __atomic_store_n(&p->vdev, NULL, __ATOMIC_RELEASE);
+    memory_region_set_home(&p->registers, NULL, 0);
+    virtio_notifiers_exit(&p->notifiers);
+    synchronize_rcu(); /* reads of other threads that have found it */
+    power_on(p);
 }
 
 /* --- types ----------------------------------------------------------------------------------- */

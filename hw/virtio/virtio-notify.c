@@ -201,7 +201,12 @@ bool virtio_notifiers_set(VirtioNotifiers *s, const char *text, GError **errp)
         if (!parse(s, text, errp)) {
             return false;
         }
-        apply(s, NULL);
+        if (!apply(s, errp)) {
+            /* All queues as they were asked for before; that was possible once. */
+            parse(s, s->text, NULL);
+            apply(s, NULL);
+            return false;
+        }
     }
     g_free(s->text);
     s->text = g_strdup(text);

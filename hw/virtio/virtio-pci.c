@@ -33,20 +33,16 @@ uint8_t virtio_pci_take_isr(VirtIOPCI *p)
     return isr;
 }
 
-static void set_isr(VirtIOPCI *p, uint8_t bits)
-{
-    /* With MSI-X nobody takes the bits away: then this is a load. */
-    if ((__atomic_load_n(&p->isr, __ATOMIC_SEQ_CST) & bits) != bits) {
-        __atomic_fetch_or(&p->isr, bits, __ATOMIC_SEQ_CST);
-    }
-}
-
 /* Any thread. */
 static void queue_interrupt(void *transport, VirtQueue *vq)
 {
     VirtIOPCI *p = transport;
 
-    set_isr(p, VIRTIO_PCI_ISR_QUEUE);
+    /* With MSI-X nobody takes the bit away: then this is a load.  Otherwise what was used has been
+     * published with a full barrier: the driver looks at it after it has taken the bit. */
+    if (!(__atomic_load_n(&p->isr, __ATOMIC_SEQ_CST) & VIRTIO_PCI_ISR_QUEUE)) {
+        __atomic_fetch_or(&p->isr, VIRTIO_PCI_ISR_QUEUE, __ATOMIC_SEQ_CST);
+    }
     if (likely(msix_enabled(PCI_DEVICE(p)))) {
         uint16_t v = __atomic_load_n(&vq->vector, __ATOMIC_ACQUIRE);
 
@@ -62,7 +58,9 @@ static void config_interrupt(void *transport)
 {
     VirtIOPCI *p = transport;
 
-    set_isr(p, VIRTIO_PCI_ISR_CONFIG);
+    /* No look at it before: what has changed need not be visible yet, and the driver that takes the
+     * bit away meanwhile would not see it. */
+    __atomic_fetch_or(&p->isr, VIRTIO_PCI_ISR_CONFIG, __ATOMIC_SEQ_CST);
     if (msix_enabled(PCI_DEVICE(p))) {
         uint16_t v = __atomic_load_n(&p->config_vector, __ATOMIC_ACQUIRE);
 

@@ -425,9 +425,6 @@ static void virtio_device_unrealize(DeviceState *dev)
     VirtioDeviceClass *vc = VIRTIO_DEVICE_GET_CLASS(dev);
     VirtioBusClass *bc = VIRTIO_BUS_GET_CLASS(dev->parent_bus);
 
-    if (bc->unplugged) {
-        bc->unplugged(dev->parent_bus, vdev);
-    }
     if (vdev->vmstate_handle) {
         qemu_del_vm_change_state_handler(vdev->vmstate_handle);
         vdev->vmstate_handle = NULL;
@@ -435,6 +432,9 @@ static void virtio_device_unrealize(DeviceState *dev)
     __atomic_store_n(&vdev->gone, true, __ATOMIC_RELEASE);
     synchronize_rcu(); /* notifications of other threads that are on their way */
     virtio_reset_wait(vdev);
+    if (bc->unplugged) {
+        bc->unplugged(dev->parent_bus, vdev);
+    }
     if (vc->unrealize) {
         vc->unrealize(vdev);
     }

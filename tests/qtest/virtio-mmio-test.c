@@ -4,7 +4,7 @@
  * it wherever their home is, reset, and a driver that breaks the rules.
  */
 #include "pattern.h"
-#include "virtio.h"
+#include "virtio-machine.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -31,13 +31,24 @@ typedef struct Blk {
     uint64_t header, status, data;
 } Blk;
 
+/* automatic: what notify=auto means; carried: ioregionfd brings notifications to another thread. */
 static const struct {
-    const char *name, *args, *props;
+    const char *name, *args, *props, *automatic;
+    bool carried;
 } homes[] = {
-    {"main", "", ""},
-    {"iothread", "-object iothread,id=iot0", ",iothread=iot0"},
+    {"main", "", "", "ioeventfd", false},
+    {"iothread", "-object iothread,id=iot0", ",iothread=iot0", "ioeventfd", true},
     {"ioregionfd", "-object iothread,id=iot0 -object ioregionfd,id=ior0,iothread=iot0",
-     ",ioregionfd=ior0"},
+     ",ioregionfd=ior0", "ioregionfd", true},
+    {"queues", "-object iothread,id=iot0 -object ioregionfd,id=ior0,iothread=iot0",
+     ",ioregionfds=ior0", "ioregionfd", true},
+    {"apart",
+     "-object iothread,id=iot0 -object ioregionfd,id=ior0,iothread=iot0 "
+     "-object iothread,id=iot1 -object ioregionfd,id=ior1,iothread=iot1",
+     ",ioregionfd=ior0,ioregionfds=ior1", "ioregionfd", true},
+    {"mapping", "-object iothread,id=iot0 -object iothread,id=iot1",
+     ",iothread-vq-mapping.0.iothread=iot0,iothread-vq-mapping.1.iothread=iot1", "ioeventfd",
+     false},
 };
 
 static Blk *start(unsigned home, bool legacy, const char *more)
@@ -494,13 +505,14 @@ static void test_io(gconstpointer opaque)
     stop(b);
 }
 
-/* The way of notifications, changed while the disk works. */
-static void test_notify(void)
+/* The way of notifications, changed while the disk works; whether they travel that way. */
+static void test_notify(gconstpointer opaque)
 {
     static const char *const ways[] = {"exit", "ioregionfd", "ioeventfd", "auto",
                                        "exit:ioregionfd:ioeventfd:exit"};
+    unsigned home = GPOINTER_TO_UINT(opaque);
     g_autofree char *path = NULL, *text = NULL;
-    Blk *b = start(2, false, "");
+    Blk *b = start(home, false, "");
     json_object *r;
 
     qvirtio_start(b->v, 0, 4, 0, false);
@@ -509,12 +521,19 @@ static void test_notify(void)
     path = g_path_get_dirname(json_object_get_string(r));
     json_object_put(r);
     for (unsigned n = 0; n < 2 * G_N_ELEMENTS(ways); n++) {
-        qtest_qmp_ok(b->s,
-                     "{'execute': 'qom-set', 'arguments': {'path': '%s', 'property': "
-                     "'notify', 'value': '%s'}}",
-                     path, ways[n % G_N_ELEMENTS(ways)]);
+        const char *way = ways[n % G_N_ELEMENTS(ways)];
+        g_autofree char *mode = qvirtio_notify_mode(way, 0, homes[home].automatic);
+        bool posted = homes[home].carried && g_str_equal(mode, "ioregionfd");
+        uint64_t before;
+
+        qvirtio_set_notify(b->s, path, way, 4, homes[home].automatic);
+        before = qvirtio_posted(b->s, "virtio-mmio-notify");
         for (unsigned i = 0; i < 8; i++) {
             read_and_check(b, i % 4, i, 512);
+        }
+        if (!strchr(way, ':')) {
+            g_assert_cmpuint(qvirtio_posted(b->s, "virtio-mmio-notify") - before, ==,
+                             posted ? 8 : 0);
         }
     }
     text = qtest_qmp_error(b->s, "GenericError",
@@ -590,6 +609,10 @@ static void test_options(void)
         {"-machine q35 -device virtio-rng-device", "No 'virtio-bus' bus found"},
         {"-machine microvm -global virtio-mmio.notify=pigeon -device virtio-rng-device", "pigeon"},
         {"-machine microvm -device virtio-rng-device,iommu_platform=on", "force-legacy=false"},
+        {"-machine microvm -object iothread,id=i0 -object ioregionfd,id=r0,iothread=i0 "
+         "-object ioregionfd,id=r1,iothread=i0 -blockdev null-co,node-name=d0,size=1M "
+         "-device virtio-blk-device,drive=d0,ioregionfds=r0:r1",
+         "ioregionfds=r0:r1: the MMIO transport has one register"},
     };
 
     for (unsigned n = 0; n < G_N_ELEMENTS(t); n++) {
@@ -642,11 +665,12 @@ int main(int argc, char **argv)
     g_test_add_func("/virtio-mmio/legacy", test_legacy);
     g_test_add_func("/virtio-mmio/widths", test_widths);
     for (unsigned n = 0; n < G_N_ELEMENTS(homes); n++) {
-        g_autofree char *name = g_strdup_printf("/virtio-mmio/io/%s", homes[n].name);
+        g_autofree char *io = g_strdup_printf("/virtio-mmio/io/%s", homes[n].name);
+        g_autofree char *notify = g_strdup_printf("/virtio-mmio/notify/%s", homes[n].name);
 
-        g_test_add_data_func(name, GUINT_TO_POINTER(n), test_io);
+        g_test_add_data_func(io, GUINT_TO_POINTER(n), test_io);
+        g_test_add_data_func(notify, GUINT_TO_POINTER(n), test_notify);
     }
-    g_test_add_func("/virtio-mmio/notify", test_notify);
     g_test_add_func("/virtio-mmio/broken-ring", test_broken_ring);
     g_test_add_data_func("/virtio-mmio/hostile/modern", GUINT_TO_POINTER(0), test_hostile);
     g_test_add_data_func("/virtio-mmio/hostile/legacy", GUINT_TO_POINTER(1), test_hostile);

@@ -105,3 +105,61 @@ void qvirtio_port_unplug(QVirtioPort *p, QVirtio *v, const char *id, const char 
     p->bus->io_next = 0xc000;
     qpci_bridge_setup(p->port, 1);
 }
+
+/* --- notifications ----------------------------------------------------------------------------
+ */
+
+char *qvirtio_notify_mode(const char *modes, unsigned index, const char *automatic)
+{
+    g_auto(GStrv) all = g_strsplit(modes, ":", -1);
+    const char *mode = all[index % g_strv_length(all)];
+
+    return g_strdup(g_str_equal(mode, "auto") ? automatic : mode);
+}
+
+void qvirtio_set_notify(QTestState *s, const char *path, const char *modes, unsigned n,
+                        const char *automatic)
+{
+    g_autoptr(GString) want = g_string_new(NULL);
+    json_object *got;
+
+    for (unsigned i = 0; i < n; i++) {
+        g_autofree char *mode = qvirtio_notify_mode(modes, i, automatic);
+
+        g_string_append_printf(want, "%s%s", i ? ":" : "", mode);
+    }
+    qtest_qmp_ok(s,
+                 "{'execute': 'qom-set', 'arguments': {'path': '%s', 'property': 'notify', "
+                 "'value': '%s'}}",
+                 path, modes);
+    got = qtest_qmp_return(
+        s, "{'execute': 'qom-get', 'arguments': {'path': '%s', 'property': 'notify'}}", path);
+    g_assert_cmpstr(json_object_get_string(got), ==, want->str);
+    json_object_put(got);
+}
+
+static uint64_t posted_of(json_object *region, const char *want)
+{
+    json_object *name, *posted;
+
+    g_assert_true(json_object_object_get_ex(region, "name", &name));
+    g_assert_true(json_object_object_get_ex(region, "posted", &posted));
+    return g_str_equal(json_object_get_string(name), want) ? json_object_get_uint64(posted) : 0;
+}
+
+uint64_t qvirtio_posted(QTestState *s, const char *region)
+{
+    json_object *all = qtest_qmp_return(s, "{'execute': 'query-ioregionfd'}"), *regions;
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < json_object_array_length(all); i++) {
+        json_object *channel = json_object_array_get_idx(all, i);
+
+        g_assert_true(json_object_object_get_ex(channel, "regions", &regions));
+        for (size_t k = 0; k < json_object_array_length(regions); k++) {
+            sum += posted_of(json_object_array_get_idx(regions, k), region);
+        }
+    }
+    json_object_put(all);
+    return sum;
+}

@@ -14,6 +14,15 @@ void qvirtio_quit(QVirtio *v);
 /* system_reset, after which the driver is as new. */
 void qvirtio_system_reset(QVirtio *v);
 
+/* Sets the property "notify" of the object at path, for n queues, to modes (one or more, with ':'
+ * between), and it reads as each queue's mode; automatic: what "auto" means. */
+void qvirtio_set_notify(QTestState *s, const char *path, const char *modes, unsigned n,
+                        const char *automatic);
+/* The mode of queue index among these modes. */
+char *qvirtio_notify_mode(const char *modes, unsigned index, const char *automatic);
+/* Posted writes to the region of this name that its home has carried out since it has it. */
+uint64_t qvirtio_posted(QTestState *s, const char *region);
+
 /* A machine with a root port, "rp". */
 typedef struct QVirtioPort {
     QTestState *s;
