@@ -388,8 +388,20 @@ static void chr_event(void *opaque, ChrEvent event)
     }
 }
 
+static void accept_input(void *opaque)
+{
+    if (gdb.fe.chr) {
+        qemu_chr_fe_accept_input(&gdb.fe);
+    }
+}
+
+/* A packet never runs inside a wait of another's. */
 static int chr_can_read(void *opaque)
 {
+    if (!busy && aio_is_nested(aio_get_main())) {
+        aio_bh_schedule(gdb.input_bh);
+        return 0;
+    }
     return busy ? 0 : 4096;
 }
 
@@ -437,6 +449,7 @@ bool gdbserver_start(const char *spec, GError **errp)
     if (!gdb.line) {
         gdb.line = g_string_new(NULL);
         gdb.last = g_string_new(NULL);
+        gdb.input_bh = aio_bh_new_outermost(aio_get_main(), accept_input, NULL);
         gdb.breakpoints = g_array_new(false, false, sizeof(SwBreakpoint));
         qemu_add_vm_change_state_handler(state_changed, NULL);
     }

@@ -18,6 +18,7 @@ typedef struct SwBreakpoint {
 typedef struct GdbStub {
     CharFrontend fe;
     Chardev *own;                   /* the one that gdbserver made, or NULL */
+    AioBH *input_bh;
     bool attached, no_ack, running; /* running: a stop reply is owed */
     /* Packet that is being received. */
     enum { GDB_IDLE, GDB_DATA, GDB_SUM1, GDB_SUM2 } rx;

@@ -12,8 +12,8 @@ extern const HmpCommand *const __stop_hmp_commands[] __attribute__((weak, visibi
 extern const HmpCommand *const __start_hmp_info[] __attribute__((weak, visibility("hidden")));
 extern const HmpCommand *const __stop_hmp_info[] __attribute__((weak, visibility("hidden")));
 
-/* In memory, not selected between in the code: clang 14 does not come to an end with pointers to weak
- * symbols that a loop compares. */
+/* In memory, not selected between in the code: clang 14 does not come to an end with pointers to
+ * weak symbols that a loop compares. */
 static const struct {
     const HmpCommand *const *start;
     const HmpCommand *const *stop;
@@ -293,9 +293,23 @@ static char **terminal_complete(void *opaque, const char *line)
     return (char **)g_ptr_array_free(names, false);
 }
 
+/* A command never runs inside another one's wait. */
 static int hmp_can_read(void *opaque)
 {
+    Monitor *mon = opaque;
+
+    if (aio_is_nested(aio_get_main())) {
+        aio_bh_schedule(mon->input_bh);
+        return 0;
+    }
     return 1024;
+}
+
+static void accept_input(void *opaque)
+{
+    Monitor *mon = opaque;
+
+    qemu_chr_fe_accept_input(&mon->fe);
 }
 
 /* A shared terminal: the guest's console may take the focus before the main loop runs, and then no
@@ -366,12 +380,14 @@ void hmp_monitor_init(Monitor *mon)
     mon->readline = readline_new("(qemu) ", &terminal_ops, mon);
     mon->is_mux = qemu_chr_is_mux(mon->fe.chr);
     mon->banner_bh = aio_bh_new(aio_get_main(), show_banner, mon);
+    mon->input_bh = aio_bh_new_outermost(aio_get_main(), accept_input, mon);
     qemu_chr_fe_set_handlers(&mon->fe, hmp_can_read, hmp_read, hmp_event, mon);
 }
 
 void hmp_monitor_destroy(Monitor *mon)
 {
     aio_bh_delete(mon->banner_bh);
+    aio_bh_delete(mon->input_bh);
     readline_free(mon->readline);
     g_string_free(mon->out, true);
 }

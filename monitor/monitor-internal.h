@@ -33,7 +33,7 @@ struct Monitor {
     /* HMP */
     Readline *readline; /* NULL: output is collected only */
     GString *out;       /* text that was not sent yet */
-    AioBH *banner_bh;
+    AioBH *banner_bh, *input_bh;
     bool is_mux, has_focus, greeted;
     int hmp_cpu; /* the CPU that commands about one CPU mean */
 };

@@ -374,7 +374,7 @@ void qmp_monitor_init(Monitor *mon)
 {
     json_stream_init(&mon->stream, stream_item, mon);
     g_queue_init(&mon->queue);
-    mon->dispatch_bh = aio_bh_new(aio_get_main(), dispatch, mon);
+    mon->dispatch_bh = aio_bh_new_outermost(aio_get_main(), dispatch, mon);
     qemu_chr_fe_set_handlers(&mon->fe, qmp_can_read, qmp_read, qmp_event, mon);
 }
 

@@ -393,7 +393,7 @@ void qemu_system_process_requests(void)
 
 void runstate_init(void)
 {
-    rs.bh = aio_bh_new(aio_get_main(), requests_bh, NULL);
+    rs.bh = aio_bh_new_outermost(aio_get_main(), requests_bh, NULL);
 }
 
 void runstate_set_policy(bool no_reboot, bool no_shutdown)

@@ -62,6 +62,7 @@ static bool root_port_realize(PCIDevice *dev, GError **errp)
 
 static void root_port_exit(PCIDevice *dev)
 {
+    pcie_slot_exit(dev);
     pci_bridge_exit(PCI_BRIDGE(dev));
 }
 

@@ -22,10 +22,17 @@ static uint8_t *slot_reg(PCIDevice *dev, unsigned reg)
     return dev->config + dev->exp_cap + reg;
 }
 
+static PCIBus *slot_bus(PCIDevice *dev)
+{
+    return PCI_BRIDGE(dev)->sec_bus;
+}
+
 static bool has_slot(PCIDevice *dev)
 {
     return pci_get_word(slot_reg(dev, PCI_EXP_FLAGS)) & PCI_EXP_FLAGS_SLOT;
 }
+
+static void power_lost(void *opaque);
 
 void pcie_slot_init(PCIDevice *dev, uint16_t slot, bool hotplug)
 {
@@ -45,11 +52,12 @@ void pcie_slot_init(PCIDevice *dev, uint16_t slot, bool hotplug)
     pci_set_word(dev->wmask + dev->exp_cap + PCI_EXP_SLTCTL, ctl);
     pci_set_word(dev->w1cmask + dev->exp_cap + PCI_EXP_SLTSTA, SLOT_EVENTS);
     pci_config_mark_home(dev, dev->exp_cap + PCI_EXP_SLTCTL, 4);
+    slot_bus(dev)->power_lost_bh = aio_bh_new_outermost(aio_get_main(), power_lost, dev);
 }
 
-static PCIBus *slot_bus(PCIDevice *dev)
+void pcie_slot_exit(PCIDevice *dev)
 {
-    return PCI_BRIDGE(dev)->sec_bus;
+    aio_bh_delete(slot_bus(dev)->power_lost_bh);
 }
 
 static bool slot_occupied(PCIDevice *dev)
@@ -136,10 +144,10 @@ static void update_power(PCIDevice *dev)
     PCIBus *bus = slot_bus(dev);
 
     if (bus) {
-        __atomic_store_n(&bus->dark,
-                         (pci_get_long(slot_reg(dev, PCI_EXP_SLTCAP)) & PCI_EXP_SLTCAP_PCP) &&
-                             (pci_get_word(slot_reg(dev, PCI_EXP_SLTCTL)) & PCI_EXP_SLTCTL_PCC),
-                         __ATOMIC_RELAXED);
+        bool off = (pci_get_long(slot_reg(dev, PCI_EXP_SLTCAP)) & PCI_EXP_SLTCAP_PCP) &&
+                   (pci_get_word(slot_reg(dev, PCI_EXP_SLTCTL)) & PCI_EXP_SLTCTL_PCC);
+
+        __atomic_store_n(&bus->dark, off || bus->power_lost, __ATOMIC_RELAXED);
     }
 }
 
@@ -183,28 +191,51 @@ static bool unplug_pending(PCIDevice *dev)
     return false;
 }
 
+/* After the guest took the power away, which hides the slot's devices at once.  What waits for a
+ * device somewhere up the stack must not lose it: hence the outermost iteration.  The guest's
+ * command is complete then (6.7.3.2). */
+static void power_lost(void *opaque)
+{
+    PCIDevice *dev = opaque;
+    PCIBus *bus = slot_bus(dev);
+    uint16_t events = PCI_EXP_SLTSTA_CC;
+
+    if (!bus->power_lost) {
+        return; /* a reset of the machine came first */
+    }
+    if (unplug_pending(dev)) {
+        remove_all(dev);
+        set_presence(dev, false);
+        events |= PCI_EXP_SLTSTA_PDC | PCI_EXP_SLTSTA_DLLSC;
+    } else {
+        reset_all(dev);
+    }
+    bus->power_lost = false;
+    update_power(dev);
+    slot_event(dev, events);
+}
+
 void pcie_slot_config_written(PCIDevice *dev, uint16_t old_ctl, uint16_t old_sta, uint32_t addr,
                               unsigned len)
 {
     bool control = pci_ranges_overlap(addr, len, dev->exp_cap + PCI_EXP_SLTCTL, 2);
     bool status = pci_ranges_overlap(addr, len, dev->exp_cap + PCI_EXP_SLTSTA, 2);
-    uint16_t ctl, events = 0;
+    uint16_t ctl, events = 0, off;
 
     if (!dev->is_bridge || !has_slot(dev) || (!control && !status)) {
         return;
     }
     ctl = pci_get_word(slot_reg(dev, PCI_EXP_SLTCTL));
-    if (control && (ctl & POWER_OFF_MASK) == POWERED_OFF &&
-        (old_ctl & POWER_OFF_MASK) != POWERED_OFF && unplug_pending(dev)) {
-        remove_all(dev);
-        set_presence(dev, false);
-        events |= PCI_EXP_SLTSTA_PDC | PCI_EXP_SLTSTA_DLLSC;
-    } else if (control && (ctl & ~old_ctl & PCI_EXP_SLTCTL_PCC) && !unplug_pending(dev)) {
-        reset_all(dev);
-    }
     if (control) {
+        /* Who is to leave does so when the indicator is off, too. */
+        off = unplug_pending(dev) ? POWERED_OFF : PCI_EXP_SLTCTL_PWR_OFF;
+        if ((ctl & off) == off && (old_ctl & off) != off) {
+            slot_bus(dev)->power_lost = true;
+            aio_bh_schedule(slot_bus(dev)->power_lost_bh);
+        } else if (!slot_bus(dev)->power_lost) {
+            events |= PCI_EXP_SLTSTA_CC; /* complete at once */
+        }
         update_power(dev);
-        events |= PCI_EXP_SLTSTA_CC; /* commands complete at once */
     }
     qemu_mutex_lock(&dev->config_lock);
     pci_set_word(slot_reg(dev, PCI_EXP_SLTSTA),
@@ -229,6 +260,7 @@ void pcie_slot_reset(PCIDevice *dev)
     pci_set_word(slot_reg(dev, PCI_EXP_SLTCTL), ctl);
     pci_set_word(slot_reg(dev, PCI_EXP_SLTSTA), 0);
     qemu_mutex_unlock(&dev->config_lock);
+    slot_bus(dev)->power_lost = false;
     update_power(dev);
     set_presence(dev, slot_occupied(dev));
     pci_set_irq(dev, 0);

@@ -79,6 +79,11 @@ void aio_set_event_notifier(AioContext *ctx, EventNotifier *n, AioFn *fn, void *
 /* A bottom half runs fn once, in ctx's thread, after each (coalesced) schedule.  new, schedule, cancel: any thread.
  * delete: any thread; after it fn is not entered again, but may be running if the caller is not at home. */
 AioBH *aio_bh_new(AioContext *ctx, AioFn *fn, void *opaque);
+/* The same for work that takes objects away or stops and starts the machine: it runs in the outermost iteration only, never inside an
+ * aio_poll() whose caller still holds what fn would free.  What waits inside such an aio_poll() must not need it. */
+AioBH *aio_bh_new_outermost(AioContext *ctx, AioFn *fn, void *opaque);
+/* At home: true inside an aio_poll() that something which ctx runs has called. */
+bool aio_is_nested(const AioContext *ctx);
 void aio_bh_schedule(AioBH *bh);
 void aio_bh_cancel(AioBH *bh);
 void aio_bh_delete(AioBH *bh);

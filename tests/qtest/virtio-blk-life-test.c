@@ -100,7 +100,8 @@ static void test_unplug(const void *opaque)
     g_autofree char *members =
         g_strdup_printf(", 'drive': 'd0', 'num-queues': 4, 'queue-size': 64%s", props[home]);
     QVirtioPort *port = qvirtio_port_new(
-        "%s -blockdev null-co,size=4M,read-zeroes=on,x-give-back=off,latency-ns=50000000,node-name=d0",
+        "%s -blockdev "
+        "null-co,size=4M,read-zeroes=on,x-give-back=off,latency-ns=50000000,node-name=d0",
         qhome_args(home));
 
     for (unsigned i = 0; i < 3; i++) {
@@ -124,6 +125,56 @@ static void test_unplug(const void *opaque)
         qvirtio_start(b.v, 0, 4, 0, false);
         blk_fill(&b);
         qvirtio_port_unplug(port, b.v, "vd0", NULL);
+    }
+    qvirtio_port_free(port);
+}
+
+/* The guest takes the slot's power while requests run, and a client wants the device out meanwhile:
+ * who waits for the requests keeps the device until they are done. */
+static void test_power_off(const void *opaque)
+{
+    static const char *const props[HOMES] =
+        QHOME_JSON("'ior1', 'ior2'",
+                   "{'iothread': 'iot0', 'vqs': [0, 2]}, {'iothread': 'iot1', 'vqs': [1, 3]}");
+    QHome home = qhome_of(opaque);
+    g_autofree char *members =
+        g_strdup_printf(", 'drive': 'd0', 'num-queues': 4, 'queue-size': 64%s", props[home]);
+    QVirtioPort *port = qvirtio_port_new(
+        "%s -blockdev "
+        "null-co,size=4M,read-zeroes=on,x-give-back=off,latency-ns=300000000,node-name=d0",
+        qhome_args(home));
+    uint16_t ctl = (uint16_t)(qpci_find_capability(port->port, 0x10, 0) + 0x18);
+
+    for (unsigned i = 0; i < 2; i++) {
+        gint64 end = g_get_monotonic_time() + 20 * G_TIME_SPAN_SECOND;
+        g_autofree char *write = NULL;
+        Blk b = {.s = port->s};
+        unsigned off;
+
+        b.v = qvirtio_port_plug(port, "virtio-blk-pci", "vd0", members);
+        blk_buffers(&b);
+        qvirtio_start(b.v, 0, 4, 0, true);
+        blk_fill(&b);
+        qpci_config_writew(port->port, ctl + 2, 0x11f);
+        /* Without waiting for the answer: the client's command comes in the midst of it. */
+        off = qpci_config_readw(port->port, ctl) | 0x700u;
+        write = g_strdup_printf("outl 0xcf8 0x%x\noutw 0x%x 0x%x\n", 0x80003000u | (ctl & ~3u),
+                                0xcfcu + (ctl & 2), off);
+        qtest_send_raw(port->s, write, strlen(write));
+        g_usleep(i * 50000);
+        qtest_qmp_ok(port->s, "{'execute': 'device_del', 'arguments': {'id': 'vd0'}}");
+        for (unsigned k = 0; k < 2; k++) {
+            g_autofree char *line = qtest_recv_line(port->s);
+
+            g_assert_cmpstr(line, ==, "OK");
+        }
+        json_object_put(qtest_qmp_event(port->s, "DEVICE_DELETED"));
+        json_object_put(qtest_qmp_event(port->s, "DEVICE_DELETED"));
+        while (!(qpci_config_readw(port->port, ctl + 2) & 0x10)) { /* the command completes */
+            g_assert_cmpint(g_get_monotonic_time(), <, end);
+            g_usleep(1000);
+        }
+        qvirtio_free(b.v);
     }
     qvirtio_port_free(port);
 }
@@ -342,6 +393,7 @@ int main(int argc, char **argv)
     qhome_add("/virtio-blk/reset-in-flight", test_reset_in_flight);
     qhome_add("/virtio-blk/queue-reset", test_queue_reset);
     qhome_add("/virtio-blk/unplug", test_unplug);
+    qhome_add("/virtio-blk/power-off", test_power_off);
     qhome_add("/virtio-blk/hostile", test_hostile);
     return blk_run();
 }

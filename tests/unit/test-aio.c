@@ -38,6 +38,66 @@ static void test_bh(void)
     g_assert_cmpint(n, ==, 2);
 }
 
+typedef struct Outermost {
+    AioBH *outer, *outermost, *inner;
+    int runs, inner_runs;
+} Outermost;
+
+static void outermost_fn(void *opaque)
+{
+    Outermost *o = opaque;
+
+    g_assert_false(aio_is_nested(ctx));
+    o->runs++;
+}
+
+static void inner_fn(void *opaque)
+{
+    Outermost *o = opaque;
+
+    g_assert_true(aio_is_nested(ctx));
+    o->inner_runs++;
+}
+
+/* What waits in a callback runs what came, but not what may take away what the callback holds. */
+static void outer_fn(void *opaque)
+{
+    Outermost *o = opaque;
+
+    aio_bh_schedule(o->outermost);
+    aio_bh_schedule(o->inner);
+    for (int i = 0; i < 3; i++) {
+        aio_poll(ctx, false);
+        aio_bh_schedule(o->outermost); /* held: once */
+    }
+    g_assert_cmpint(o->inner_runs, ==, 1);
+    g_assert_cmpint(o->runs, ==, 0);
+}
+
+static void test_bh_outermost(void)
+{
+    Outermost o = {0};
+    AioBH *gone = aio_bh_new_outermost(ctx, outermost_fn, &o);
+
+    o.outer = aio_bh_new(ctx, outer_fn, &o);
+    o.outermost = aio_bh_new_outermost(ctx, outermost_fn, &o);
+    o.inner = aio_bh_new(ctx, inner_fn, &o);
+    aio_bh_schedule(o.outer);
+    g_assert_true(aio_poll(ctx, true));
+    g_assert_true(aio_poll(ctx, true)); /* does not sleep: there is something to do */
+    g_assert_cmpint(o.runs, ==, 1);
+    g_assert_false(aio_poll(ctx, false));
+    aio_bh_schedule(o.outermost);
+    aio_bh_schedule(gone);
+    aio_bh_delete(gone);
+    test_poll_all(ctx);
+    g_assert_cmpint(o.runs, ==, 2);
+    aio_bh_delete(o.outer);
+    aio_bh_delete(o.outermost);
+    aio_bh_delete(o.inner);
+    test_poll_all(ctx);
+}
+
 typedef struct SelfBH {
     AioBH *bh;
     int n;
@@ -378,6 +438,7 @@ int main(int argc, char **argv)
     ctx = aio_context_new("test", NULL);
     aio_set_current(ctx);
     g_test_add_func("/aio/bh", test_bh);
+    g_test_add_func("/aio/bh-outermost", test_bh_outermost);
     g_test_add_func("/aio/bh-self", test_bh_self);
     g_test_add_func("/aio/nested", test_nested);
     g_test_add_func("/aio/producers", test_producers);

@@ -137,6 +137,7 @@ struct AioContext {
     GSList *dead_handlers; /* deleted; the engine still knows them */
     AioBH *bh_head, *bh_tail;
     int bh_count;
+    AioBH *bh_held; /* outermost ones that came up inside a callback, the last one first */
     AioPoller *pollers;
     bool pollers_asleep, pollers_deleted;
     AioTimerHeap timers[AIO_N_CLOCKS];
@@ -182,6 +183,8 @@ void aio_foreach_running(void (*fn)(AioContext *ctx, void *opaque), void *opaque
 void aio_notify_all(void);
 /* bh.c */
 bool aio_bh_run(AioContext *ctx);
+/* The outermost iteration ends: what it held back is as if scheduled now. */
+void aio_bh_release(AioContext *ctx);
 void aio_bh_cleanup(AioContext *ctx);
 /* fd.c */
 unsigned aio_handler_events(const AioHandler *h);

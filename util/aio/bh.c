@@ -14,6 +14,7 @@ enum {
     BH_DELETED = 4,   /* to be freed, fn is not to run */
     BH_ONCE = 8,      /* aio_post(): freed when taken */
     BH_CALL = 16,     /* aio_call(): on the caller's stack */
+    BH_OUTERMOST = 32,
 };
 
 static void push(AioBH *bh)
@@ -34,6 +35,14 @@ AioBH *aio_bh_new(AioContext *ctx, AioFn *fn, void *opaque)
     bh->ctx = ctx;
     bh->fn = fn;
     bh->opaque = opaque;
+    return bh;
+}
+
+AioBH *aio_bh_new_outermost(AioContext *ctx, AioFn *fn, void *opaque)
+{
+    AioBH *bh = aio_bh_new(ctx, fn, opaque);
+
+    bh->flags = BH_OUTERMOST;
     return bh;
 }
 
@@ -138,6 +147,40 @@ static bool run_one(AioBH *bh)
     return true;
 }
 
+bool aio_is_nested(const AioContext *ctx)
+{
+    return ctx->depth > 1;
+}
+
+/* Still queued, so that nobody schedules it a second time; deleting it needs no outermost
+ * iteration. */
+static bool hold(AioContext *ctx, AioBH *bh)
+{
+    uint32_t flags = __atomic_load_n(&bh->flags, __ATOMIC_RELAXED);
+
+    if (!aio_is_nested(ctx) || !(flags & BH_OUTERMOST) || flags & BH_DELETED) {
+        return false;
+    }
+    bh->next = ctx->bh_held;
+    ctx->bh_held = bh;
+    return true;
+}
+
+void aio_bh_release(AioContext *ctx)
+{
+    while (ctx->bh_held) {
+        AioBH *bh = ctx->bh_held;
+
+        ctx->bh_held = bh->next;
+        bh->next = ctx->bh_head;
+        if (!ctx->bh_head) {
+            ctx->bh_tail = bh;
+        }
+        ctx->bh_head = bh;
+        ctx->bh_count++;
+    }
+}
+
 bool aio_bh_run(AioContext *ctx)
 {
     bool progress = false;
@@ -148,7 +191,9 @@ bool aio_bh_run(AioContext *ctx)
     /* What is scheduled from now on runs in the next iteration, so that nothing else starves.  A
      * nested aio_poll() may take some of ours: the queue is the context's. */
     for (n = ctx->bh_count; n > 0 && (bh = pop(ctx)); n--) {
-        progress |= run_one(bh);
+        if (!hold(ctx, bh)) {
+            progress |= run_one(bh);
+        }
     }
     return progress;
 }
@@ -158,6 +203,7 @@ void aio_bh_cleanup(AioContext *ctx)
     AioBH *bh;
 
     gather(ctx);
+    aio_bh_release(ctx);
     while ((bh = pop(ctx))) {
         g_assert(!(bh->flags & BH_CALL));
         if (bh->flags & (BH_ONCE | BH_DELETED)) {

@@ -323,6 +323,7 @@ bool aio_dispatch(AioContext *ctx)
     progress |= aio_pollers_run(ctx);
     if (--ctx->depth == 0) {
         aio_pollers_reap(ctx);
+        aio_bh_release(ctx);
     }
     return progress;
 }
@@ -359,7 +360,9 @@ bool aio_poll(AioContext *ctx, bool blocking)
     if (blocking && !something_ready(ctx)) {
         ctx->depth++;
         progress = wait_for_work(ctx);
-        ctx->depth--;
+        if (--ctx->depth == 0) {
+            aio_bh_release(ctx);
+        }
     } else {
         ctx->engine->wait(ctx, 0);
     }

@@ -22,6 +22,8 @@ struct PCIBus {
     MemoryRegion *mem, *io;                          /* where BARs are placed */
     bool one_slot;                                   /* below a port: slot 0 only */
     bool dark;                                       /* atomic: a slot without power */
+    AioBH *power_lost_bh;                            /* a slot with hot plug: its devices forget all or leave */
+    bool power_lost;                                 /* it is to run; main loop */
     uint8_t devfn_min;                               /* first that is given out automatically */
     PCIMapIrqFn *map_irq;
     PCISetIrqFn *set_irq;

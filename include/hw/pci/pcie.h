@@ -12,6 +12,7 @@ int pcie_port_cap_init(PCIDevice *dev, uint8_t offset, uint8_t type, uint8_t por
 /* Slot registers with number slot; hotplug: buttons, indicators, power controller. */
 void pcie_slot_init(PCIDevice *dev, uint16_t slot, bool hotplug);
 void pcie_slot_reset(PCIDevice *dev);
+void pcie_slot_exit(PCIDevice *dev); /* from exit(), before the bus goes */
 /* Default write of the capability's registers is done; old_slotctl is what Slot Control was. */
 void pcie_cap_config_written(PCIDevice *dev, uint32_t addr, unsigned len);
 void pcie_slot_config_written(PCIDevice *dev, uint16_t old_slotctl, uint16_t old_slotsta,
