@@ -10,7 +10,6 @@
 
 #include "kvm-int.h"
 
-#define IOAPIC_PINS KVM_IOAPIC_PINS
 #define MAX_RESAMPLERS 64
 
 typedef struct Resampler {
@@ -19,7 +18,8 @@ typedef struct Resampler {
 
 static QemuMutex lock;
 static Resampler all[MAX_RESAMPLERS] TSA_GUARDED_BY(lock);
-static uint32_t pins; /* atomic: those that have any */
+static uint64_t pins; /* atomic: those that have any */
+G_STATIC_ASSERT(KVM_IOAPIC_PINS <= 64);
 
 void kvm_resample_init(void)
 {
@@ -33,10 +33,10 @@ void kvm_resample_init(void)
 static void note_pins(void) TSA_REQUIRES(lock);
 static void note_pins(void)
 {
-    uint32_t now = 0;
+    uint64_t now = 0;
 
     for (unsigned n = 0; n < MAX_RESAMPLERS; n++) {
-        now |= all[n].fd >= 0 ? BIT(all[n].pin) : 0;
+        now |= all[n].fd >= 0 ? BIT_ULL(all[n].pin) : 0;
     }
     __atomic_store_n(&pins, now, __ATOMIC_RELEASE);
 }
@@ -45,7 +45,7 @@ int kvm_resample_add(int fd, int resamplefd, int pin)
 {
     QEMU_LOCK_GUARD(&lock);
 
-    if (pin < 0 || pin >= IOAPIC_PINS) {
+    if (pin < 0 || pin >= KVM_IOAPIC_PINS) {
         return -EINVAL;
     }
     for (unsigned n = 0; n < MAX_RESAMPLERS; n++) {
@@ -74,7 +74,7 @@ void kvm_irqfd_resample(int pin)
 {
     uint64_t one = 1;
 
-    if (!(__atomic_load_n(&pins, __ATOMIC_ACQUIRE) & BIT(pin))) {
+    if (!(__atomic_load_n(&pins, __ATOMIC_ACQUIRE) & BIT_ULL(pin))) {
         return;
     }
     QEMU_LOCK_GUARD(&lock);

@@ -285,8 +285,7 @@ static void finish(struct ior_access *a)
     WRITE_ONCE(a->state, IOR_IDLE);
 }
 
-/* With one CPU the home cannot run meanwhile.  A vCPU that shares one of several with its home learns
- * that answers come late. */
+/* With one CPU the home cannot run meanwhile. */
 static bool may_spin(void)
 {
     return num_online_cpus() > 1;
@@ -308,8 +307,8 @@ static u32 spin_limit(const struct ior_channel *ch)
     return limit;
 }
 
-/* True if something has happened.  Other work for this CPU is let in once, as it is mostly short;
- * more of it ends the looking. */
+/* True if something has happened.  Other work that this CPU could do, the home perhaps, is let in
+ * once, as it is mostly short; more of it ends the looking. */
 static bool spin(struct ior_channel *ch, struct ior_access *a)
 {
     u32 limit = spin_limit(ch);
@@ -324,12 +323,12 @@ static bool spin(struct ior_channel *ch, struct ior_access *a)
         if (ior_channel_look(ch, a) || ior_pair_has_news(ch)) {
             return true;
         }
-        if (need_resched()) {
+        if (need_resched() || !single_task_running()) {
             if (yielded) {
                 break;
             }
             yielded = true;
-            cond_resched();
+            schedule();
         }
         cpu_relax();
     } while (!signal_pending(current) && ktime_get_ns() - start < limit);
