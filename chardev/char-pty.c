@@ -7,6 +7,7 @@
 
 #include "qapi/keyval.h"
 #include "qemu/osdep.h"
+#include "qemu/startup-files.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -97,7 +98,8 @@ static bool pty_open(Chardev *chr, json_object *opts, GError **errp)
                              chr->label, path);
             return false;
         }
-        s->link = g_steal_pointer(&path);
+        s->link = g_canonicalize_filename(path, NULL);
+        startup_files_add(s->link);
     }
     info_report("char device redirected to %s (label %s)", s->name, chr->label);
     s->timer = aio_timer_new(aio_get_main(), QEMU_CLOCK_REALTIME, look, s);

@@ -8,6 +8,7 @@
 
 #include "qapi/keyval.h"
 #include "qemu/osdep.h"
+#include "qemu/startup-files.h"
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -23,7 +24,7 @@ typedef struct SocketChardev {
     bool abstract, tight, server, nodelay, is_unix, is_inherited;
     int listen_fd;        /* server; -1: none */
     bool listening;       /* listen_fd has its handler */
-    bool unlink_path;     /* we made the file */
+    char *unlink_path;    /* the file that we made, absolute: -daemonize changes the folder */
     int64_t reconnect_ns; /* client; 0: once */
     AioTimer *timer;      /* next attempt */
     int connecting_fd;    /* an attempt is under way; -1: none */
@@ -145,12 +146,20 @@ static int listen_unix(SocketChardev *s, GError **errp)
     if (!s->abstract && lstat(s->path, &st) == 0 && S_ISSOCK(st.st_mode)) {
         unlink(s->path);
     }
-    if (bind(fd, (struct sockaddr *)&un, len) < 0 || listen(fd, 8) < 0) {
+    if (bind(fd, (struct sockaddr *)&un, len) < 0) {
         error_setg_errno(errp, errno, "Failed to bind socket to %s", s->path);
         close(fd);
         return -1;
     }
-    s->unlink_path = !s->abstract;
+    if (!s->abstract) {
+        s->unlink_path = g_canonicalize_filename(s->path, NULL);
+        startup_files_add(s->path);
+    }
+    if (listen(fd, 8) < 0) {
+        error_setg_errno(errp, errno, "cannot listen at %s", s->path);
+        close(fd);
+        return -1;
+    }
     return fd;
 }
 
@@ -407,6 +416,11 @@ static bool take_address(SocketChardev *s, json_object *opts, int *inherited, GE
                    s->host);
         return false;
     }
+    if (s->host && g_ascii_isdigit(*s->port) &&
+        !parse_uint("port", s->port, 65535, &number, errp)) {
+        g_prefix_error(errp, "chardev '%s': ", label);
+        return false;
+    }
     if (!s->path && !s->host) {
         error_setg(errp, "chardev '%s': socket: one of path, host and port, or fd is needed",
                    label);
@@ -494,8 +508,9 @@ static void socket_finalize(Object *obj)
         close(s->listen_fd);
     }
     if (s->unlink_path) {
-        unlink(s->path);
+        unlink(s->unlink_path);
     }
+    g_free(s->unlink_path);
     g_free(s->path);
     g_free(s->host);
     g_free(s->port);

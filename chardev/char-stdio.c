@@ -24,6 +24,12 @@ typedef struct StdioChardev {
 static struct termios saved_tty, raw_tty;
 static volatile sig_atomic_t tty_is_raw;
 static bool stdio_used;
+static const char *forbidden_by; /* an option; NULL: stdio may be had */
+
+void qemu_chr_forbid_stdio(const char *option)
+{
+    forbidden_by = option;
+}
 
 static const int fatal_signals[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGQUIT};
 
@@ -117,6 +123,13 @@ static bool stdio_open(Chardev *chr, json_object *opts, GError **errp)
     int in, out;
 
     if (!opts_take_bool(opts, "signal", true, &signals, errp)) {
+        return false;
+    }
+    if (forbidden_by) {
+        error_setg(errp,
+                   "chardev '%s': stdio cannot be had with %s; use file:PATH, or "
+                   "unix:PATH,server=on,wait=off",
+                   chr->label, forbidden_by);
         return false;
     }
     if (stdio_used) {

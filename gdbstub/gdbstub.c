@@ -440,10 +440,8 @@ bool gdbserver_start(const char *spec, GError **errp)
         return true;
     }
     if (!ops || !ops->debug_setup) {
-        error_setg(errp,
-                   "gdbserver %s: this accelerator executes nothing that could be debugged; use "
-                   "-accel kvm",
-                   spec);
+        error_setg(errp, "this accelerator executes nothing that could be debugged; use "
+                         "-accel kvm");
         return false;
     }
     if (!gdb.line) {
@@ -471,6 +469,7 @@ static void hmp_gdbserver(Monitor *mon, const HmpArgs *args)
     const char *spec = args->argc ? args->argv[0] : "tcp::1234";
 
     if (!gdbserver_start(spec, &err)) {
+        g_prefix_error(&err, "gdbserver %s: ", spec);
         hmp_report(mon, err);
     } else if (!strcmp(spec, "none")) {
         monitor_printf(mon, "Disabled gdbserver\n");

@@ -3,6 +3,7 @@
 #include "monitor/fdset.h"
 
 #include "qemu/osdep.h"
+#include "qemu/startup-files.h"
 #include "qemu/thread.h"
 
 #include <fcntl.h>
@@ -70,7 +71,8 @@ int qemu_open(const char *path, int flags, mode_t mode, GError **errp)
         pthread_mutex_unlock(&fdset_lock);
         return fd;
     }
-    fd = RETRY_ON_EINTR(open(path, flags | O_CLOEXEC, mode));
+    fd = flags & O_CREAT ? startup_files_open(path, flags, mode)
+                         : RETRY_ON_EINTR(open(path, flags | O_CLOEXEC));
     if (fd < 0) {
         error_setg_errno(errp, errno, "Could not open '%s'", path);
     }

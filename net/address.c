@@ -58,8 +58,14 @@ NetAddress *net_address_inet(const char *host, const char *port, int socktype, b
 {
     struct addrinfo hints = {.ai_socktype = socktype, .ai_flags = passive ? AI_PASSIVE : 0}, *list;
     g_autoptr(NetAddress) a = address_new(SOCKET_ADDRESS_TYPE_INET);
-    int rc = getaddrinfo(*host ? host : NULL, port, &hints, &list);
+    uint64_t number;
+    int rc;
 
+    /* A number too large would be taken modulo 65536. */
+    if (g_ascii_isdigit(*port) && !parse_uint("port", port, 65535, &number, errp)) {
+        return NULL;
+    }
+    rc = getaddrinfo(*host ? host : NULL, port, &hints, &list);
     a->host = g_strdup(host);
     a->port = g_strdup(port);
     a->text = g_strdup_printf(strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);

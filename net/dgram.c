@@ -5,6 +5,8 @@
  */
 #include "net-internal.h"
 
+#include "qemu/startup-files.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/stat.h>
@@ -155,7 +157,7 @@ static NetPort *port_on(const NetPortInfo *info, const char *id, int fd, const N
     }
     s->fd = fd;
     s->text = text;
-    s->unlink_path = g_strdup(unlink_path);
+    s->unlink_path = unlink_path ? g_canonicalize_filename(unlink_path, NULL) : NULL;
     s->buf = g_malloc(NET_PACKET_MAX);
     if (dest) {
         s->has_dest = true;
@@ -226,6 +228,9 @@ static int bind_local(NetAddress *local, GError **errp)
             close(fd);
         }
         return -1;
+    }
+    if (local->path && !local->host) {
+        startup_files_add(local->path);
     }
     return fd;
 }

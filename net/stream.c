@@ -8,6 +8,7 @@
 #include "net-internal.h"
 
 #include "qapi/qapi-events.h"
+#include "qemu/startup-files.h"
 #include "qemu/trace.h"
 
 #include <netdb.h>
@@ -23,7 +24,8 @@
 typedef struct StreamPort {
     NetPort parent;
     NetAddress *addr;
-    bool server, events, unlink_path;
+    bool server, events;
+    char *unlink_path; /* the socket that we made, absolute */
     int64_t reconnect_ns;
     /* --- wire's thread --- */
     int listen_fd, fd; /* -1: none */
@@ -375,8 +377,9 @@ static void stream_cleanup(NetPort *p)
         close(s->listen_fd);
     }
     if (s->unlink_path) {
-        unlink(s->addr->path);
+        unlink(s->unlink_path);
     }
+    g_free(s->unlink_path);
     net_framing_free(&s->in);
     g_free(s->out);
     net_address_free(s->addr);
@@ -433,7 +436,10 @@ static bool open_server(StreamPort *s, GError **errp)
         error_setg_errno(errp, err, "Failed to bind socket to %s", s->addr->text);
         return false;
     }
-    s->unlink_path = s->addr->path && !s->addr->host;
+    if (s->addr->path && !s->addr->host) {
+        s->unlink_path = g_canonicalize_filename(s->addr->path, NULL);
+        startup_files_add(s->addr->path);
+    }
     return true;
 }
 

@@ -63,7 +63,8 @@ void cpu_list_add(CPUState *cpu)
 {
     assert_main_loop();
     if (!cpus) {
-        cpus = g_ptr_array_sized_new(CPUS_MAX); /* it does not move under those who look at the first */
+        cpus = g_ptr_array_sized_new(
+            CPUS_MAX); /* it does not move under those who look at the first */
     }
     unsigned i = 0;
     while (i < cpus->len && ((CPUState *)g_ptr_array_index(cpus, i))->cpu_index < cpu->cpu_index) {
@@ -334,8 +335,8 @@ void cpu_mark_ended(CPUState *cpu)
 
 void cpus_end_accesses(void)
 {
-    /* An access that is under way belongs to the time before the reset: its device answers or it is taken back, and the
-     * instruction ends. */
+    /* An access that is under way belongs to the time before the reset: its device answers or it is
+     * taken back, and the instruction ends. */
     if (ioregion_cancel) {
         ioregion_cancel(NULL);
     }

@@ -2,6 +2,9 @@
 /* -daemonize and -pidfile. */
 #include "system/vl.h"
 
+#include "qemu/log.h"
+#include "qemu/startup-files.h"
+
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -45,31 +48,33 @@ bool daemon_start(GError **errp)
     return true;
 }
 
-void daemon_ready(void)
+bool daemon_ready(GError **errp)
 {
     int null;
     char status = 0;
 
     if (ready_fd < 0) {
-        return;
+        return true;
     }
     if (chdir("/") < 0) {
         warn_report("-daemonize: cannot change to /: %s", strerror(errno));
     }
+    /* The caller may wait for the end of its pipes: none may stay open. */
     null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (null >= 0) {
-        dup2(null, 0);
-        dup2(null, 1);
-        if (!vm_config.logfile) {
-            dup2(null, 2);
-        }
-        close(null);
+    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0) {
+        error_setg_errno(errp, errno, "-daemonize: cannot open /dev/null; make the device node");
+        return false;
     }
     if (RETRY_ON_EINTR(write(ready_fd, &status, 1)) != 1) {
-        exit(1);
+        error_setg_errno(errp, errno, "-daemonize: the process that waited for the start is gone");
+        return false;
     }
+    dup2(null, STDERR_FILENO);
+    qemu_log_to_descriptor(STDERR_FILENO);
+    close(null);
     close(ready_fd);
     ready_fd = -1;
+    return true;
 }
 
 bool pidfile_create(const char *path, GError **errp)
@@ -79,7 +84,7 @@ bool pidfile_create(const char *path, GError **errp)
         struct stat held, named;
         struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
         g_autofree char *text = g_strdup_printf("%d\n", getpid());
-        int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+        int fd = startup_files_open(path, O_RDWR, 0644);
 
         if (fd < 0) {
             error_setg_errno(errp, errno, "-pidfile %s: cannot open it", path);

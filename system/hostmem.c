@@ -2,6 +2,8 @@
 /* Host memory backends: anonymous memory, a file, a memfd. */
 #include "system/hostmem.h"
 
+#include "qemu/startup-files.h"
+
 #include <fcntl.h>
 #include <linux/memfd.h>
 #include <sys/mman.h>
@@ -52,7 +54,8 @@ static bool open_file(HostMemoryBackend *b, int *fd, GError **errp)
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
         *fd = open(path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     } else {
-        *fd = open(path, (b->readonly ? O_RDONLY : O_RDWR | O_CREAT) | O_CLOEXEC, 0644);
+        *fd =
+            b->readonly ? open(path, O_RDONLY | O_CLOEXEC) : startup_files_open(path, O_RDWR, 0644);
     }
     if (*fd < 0) {
         error_setg_errno(errp, errno, "memory-backend-file '%s': cannot open mem-path=%s", id,

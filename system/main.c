@@ -2,6 +2,8 @@
 /* qemu-system-x86_64: from argv to an exit status. */
 #include "system/vl.h"
 
+#include "qemu/startup-files.h"
+
 #include <malloc.h>
 #include <pthread.h>
 
@@ -27,6 +29,7 @@ int main(int argc, char **argv)
      */
     mallopt(M_ARENA_MAX, 1);
     small_stacks();
+    atexit(startup_files_remove); /* whatever ends a start that does not succeed */
     error_set_progname(argv[0]);
     switch (options_parse(argc, argv, &err)) {
     case OPTIONS_DONE:

@@ -5,14 +5,14 @@
 #include "qapi/keyval.h"
 #include "system/vl.h"
 
-static int64_t base_date; /* seconds since the epoch, when base_since was */
+static int64_t base_date;  /* seconds since the epoch, when base_since was */
 static int64_t base_since; /* ns of clock_type */
 static bool base_is_date, base_localtime;
 static QEMUClockType clock_type = QEMU_CLOCK_HOST;
 
 static bool parse_date(const char *text, int64_t *date, GError **errp)
 {
-    struct tm tm = {0};
+    struct tm tm = {0}, given;
     const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
 
     if (!end || *end) {
@@ -24,7 +24,16 @@ static bool parse_date(const char *text, int64_t *date, GError **errp)
                    text);
         return false;
     }
+    given = tm;
     *date = timegm(&tm);
+    /* 30 February would silently be 2 March. */
+    if (tm.tm_mday != given.tm_mday || tm.tm_mon != given.tm_mon || tm.tm_year != given.tm_year ||
+        tm.tm_sec != given.tm_sec) {
+        error_setg(errp,
+                   "-rtc base=%s: there is no such day or second; give a date of the calendar",
+                   text);
+        return false;
+    }
     return true;
 }
 
@@ -71,7 +80,8 @@ void qemu_get_timedate(struct tm *tm, int64_t offset_seconds)
 {
     time_t now = time(NULL);
 
-    /* From the date on, by the clock that the guest's follows: what the start took must not show. */
+    /* From the date on, by the clock that the guest's follows: what the start took must not show.
+     */
     if (base_is_date) {
         now = base_date + (qemu_clock_get_ns(clock_type) - base_since) / NANOSECONDS_PER_SECOND;
     }

@@ -28,7 +28,15 @@ const char *const shutdown_cause_names[] = {
     "host-ui", "guest-shutdown", "guest-reset",   "guest-panic",           "subsystem-reset",
     NULL};
 
-enum { REQ_SHUTDOWN = 1, REQ_RESET = 2, REQ_STOP = 4, REQ_POWERDOWN = 8, REQ_PANIC = 16, REQ_SUSPEND = 32, REQ_WAKEUP = 64 };
+enum {
+    REQ_SHUTDOWN = 1,
+    REQ_RESET = 2,
+    REQ_STOP = 4,
+    REQ_POWERDOWN = 8,
+    REQ_PANIC = 16,
+    REQ_SUSPEND = 32,
+    REQ_WAKEUP = 64
+};
 
 typedef struct Notifier {
     void (*fn)(void *opaque);

@@ -245,48 +245,123 @@ static GPtrArray *accel_candidates(const char *machine_accel, bool *implied, GEr
     return g_ptr_array_ref(list);
 }
 
-static bool accel_try(MachineState *ms, json_object *given, const char *irqchip, GError **errp)
+static void append_name(const ObjectProperty *prop, void *opaque)
 {
-    json_object *opts = NULL;
-    g_autofree char *name = NULL, *type = NULL;
-    AccelState *accel;
-    bool ok = false;
+    GString *names = opaque;
 
-    json_object_deep_copy(given, &opts, NULL);
-    name = opts_take_str(opts, "accel");
-    type = g_strdup_printf("%s-accel", name);
-    if (!object_class_by_name(type)) {
-        error_setg(errp, "-accel %s: not built in; use kvm (or qtest for tests)", name);
-        json_object_put(opts);
+    if (prop->kind != PROP_CHILD && !prop->read_only) {
+        g_string_append_printf(names, "%s%s", names->len ? ", " : "", prop->name);
+    }
+}
+
+/* Sets one property that -accel names. */
+static bool set_accel_property(Object *accel, const char *name, const char *key, json_object *value,
+                               GError **errp)
+{
+    g_autofree char *prop = dashes(key);
+    g_autoptr(GError) err = NULL;
+
+    if (!object_property_find(accel, prop)) {
+        g_autoptr(GString) names = g_string_new(NULL);
+
+        object_class_property_foreach(object_get_class(accel), append_name, names);
+        error_setg(errp, "-accel %s,%s=%s: %s has no property '%s'; %s%s", name, key,
+                   json_object_get_string(value), name, key,
+                   names->len ? "it has " : "it has none, leave it out", names->str);
         return false;
     }
-    accel = (AccelState *)object_new(type, errp);
-    if (accel) {
-        ok = true;
-        if (irqchip && object_property_find(OBJECT(accel), "kernel-irqchip")) {
-            ok = object_property_parse(OBJECT(accel), "kernel-irqchip", irqchip, errp);
-        }
-        json_object_object_foreach(opts, key, value)
-        {
-            g_autofree char *prop = dashes(key);
+    if (!object_property_set_json(accel, prop, value, true, &err)) {
+        error_setg(errp, "-accel %s,%s=%s: %s", name, key, json_object_get_string(value),
+                   err->message);
+        return false;
+    }
+    return true;
+}
 
-            if (ok && !object_property_set_json(OBJECT(accel), prop, value, true, errp)) {
-                g_prefix_error(errp, "-accel %s: %s=%s: ", name, key,
-                               json_object_get_string(value));
-                ok = false;
-            }
+/* The accelerator that given describes, its properties set; nothing is opened. */
+static AccelState *accel_new(json_object *given, const char *irqchip, GError **errp)
+{
+    json_object *name_value = json_object_object_get(given, "accel");
+    const char *name = json_object_get_string(name_value);
+    g_autofree char *type = g_strdup_printf("%s-accel", name);
+    g_autoptr(Object) accel = NULL;
+
+    if (!object_class_by_name(type)) {
+        error_setg(errp, "-accel %s: not built in; use kvm (or qtest for tests)", name);
+        return NULL;
+    }
+    accel = object_new(type, errp);
+    if (!accel) {
+        return NULL;
+    }
+    if (irqchip && object_property_find(accel, "kernel-irqchip") &&
+        !object_property_parse(accel, "kernel-irqchip", irqchip, errp)) {
+        return NULL;
+    }
+    json_object_object_foreach(given, key, value)
+    {
+        if (value != name_value && !set_accel_property(accel, name, key, value, errp)) {
+            return NULL;
         }
-        ms->accelerator = accel;
-        ok = ok && ACCEL_GET_CLASS(accel)->init_machine(accel, ms, errp);
-        if (ok) {
-            object_property_add_child(OBJECT(ms), "accel", OBJECT(accel), NULL);
-        } else {
-            ms->accelerator = NULL;
+    }
+    return (AccelState *)g_steal_pointer(&accel);
+}
+
+static bool accel_try(MachineState *ms, json_object *given, const char *irqchip, GError **errp)
+{
+    AccelState *accel = accel_new(given, irqchip, errp);
+    bool ok;
+
+    if (!accel) {
+        return false;
+    }
+    ms->accelerator = accel;
+    ok = ACCEL_GET_CLASS(accel)->init_machine(accel, ms, errp);
+    if (ok) {
+        object_property_add_child(OBJECT(ms), "accel", OBJECT(accel), NULL);
+    } else {
+        ms->accelerator = NULL;
+    }
+    object_unref(accel);
+    return ok;
+}
+
+/* What -machine says under key in either spelling; NULL: nothing. */
+static const char *machine_option(const char *key)
+{
+    const char *text = NULL;
+
+    if (vm_config.machine) {
+        json_object_object_foreach(vm_config.machine, k, value)
+        {
+            g_autofree char *name = dashes(k);
+
+            text = strcmp(name, key) ? text : json_object_get_string(value);
+        }
+    }
+    return text;
+}
+
+bool vm_check_accels(GError **errp)
+{
+    const char *irqchip = machine_option("kernel-irqchip");
+    g_autoptr(GPtrArray) list = NULL;
+    bool implied;
+
+    if (irqchip && strcmp(irqchip, "on") && strcmp(irqchip, "off") && strcmp(irqchip, "split")) {
+        error_setg(errp, "-machine kernel-irqchip=%s: use on, off or split", irqchip);
+        return false;
+    }
+    list = accel_candidates(machine_option("accel"), &implied, errp);
+    for (unsigned i = 0; list && i < list->len; i++) {
+        AccelState *accel = accel_new(list->pdata[i], irqchip, errp);
+
+        if (!accel) {
+            return false;
         }
         object_unref(accel);
     }
-    json_object_put(opts);
-    return ok;
+    return list != NULL;
 }
 
 bool vm_create_accel(MachineState *ms, const char *machine_accel, const char *irqchip,

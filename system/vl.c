@@ -15,13 +15,14 @@
 #include "qapi/keyval.h"
 #include "qemu/aio.h"
 #include "qemu/log.h"
+#include "qemu/startup-files.h"
 #include "system/cpus.h"
 #include "system/gdbstub.h"
-#include "system/watchdog.h"
 #include "system/ioregionfd.h"
 #include "system/kvm.h"
 #include "system/qtest.h"
 #include "system/runstate.h"
+#include "system/watchdog.h"
 
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -598,12 +599,39 @@ static bool create_servers(GError **errp)
            for_each(vm_config.monitors, create_hmp, errp);
 }
 
+/* A daemon gives its caller's streams back. */
+static bool check_daemonize(GError **errp)
+{
+    if (vm_config.daemonize && vm_config.nographic) {
+        error_setg(errp, "-daemonize and -nographic exclude each other: a daemon has no standard "
+                         "input and output; use -display none, with -serial file:PATH or "
+                         "unix:PATH,server=on,wait=off");
+        return false;
+    }
+    if (vm_config.daemonize) {
+        qemu_chr_forbid_stdio("-daemonize");
+    }
+    return true;
+}
+
+static bool start_gdbserver(const char *spec, GError **errp)
+{
+    g_autoptr(GError) err = NULL;
+
+    if (!gdbserver_start(spec, &err)) {
+        error_setg(errp, "-gdb %s: %s", spec, err->message);
+        return false;
+    }
+    return true;
+}
+
 OptionsResult vm_create(GError **errp)
 {
     if (help_requested()) {
         return OPTIONS_DONE;
     }
-    if ((vm_config.logfile && !qemu_log_set_file(vm_config.logfile, errp)) ||
+    if (!check_daemonize(errp) || !vm_check_accels(errp) ||
+        (vm_config.logfile && !qemu_log_set_file(vm_config.logfile, errp)) ||
         (vm_config.log_items && !qemu_log_parse(vm_config.log_items, errp)) ||
         (vm_config.daemonize && !daemon_start(errp)) ||
         (vm_config.pidfile && !pidfile_create(vm_config.pidfile, errp)) || !aio_init_main(errp) ||
@@ -625,18 +653,22 @@ OptionsResult vm_create(GError **errp)
         return OPTIONS_FAILED;
     }
     qdev_globals_warn_unused();
-    if (MACHINE_GET_CLASS(current_machine)->done) {
-        MACHINE_GET_CLASS(current_machine)->done(current_machine);
+    if (MACHINE_GET_CLASS(current_machine)->done &&
+        !MACHINE_GET_CLASS(current_machine)->done(current_machine, errp)) {
+        return OPTIONS_FAILED;
     }
     qdev_machine_creation_done();
     qemu_system_reset(SHUTDOWN_CAUSE_NONE);
-    if (!create_servers(errp) || (vm_config.gdb && !gdbserver_start(vm_config.gdb, errp))) {
+    if (!create_servers(errp) || (vm_config.gdb && !start_gdbserver(vm_config.gdb, errp))) {
         return OPTIONS_FAILED;
     }
     if (!vm_config.stopped && !vm_start(errp)) {
         return OPTIONS_FAILED;
     }
-    daemon_ready();
+    if (!daemon_ready(errp)) {
+        return OPTIONS_FAILED;
+    }
+    startup_files_keep();
     return OPTIONS_RUN;
 }
 

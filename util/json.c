@@ -60,18 +60,96 @@ static bool copy_word(const char **src, GString *out, GError **errp)
     return true;
 }
 
+/* The keys of the objects that a text has open, for finding one that is given twice. */
+typedef struct KeyCheck {
+    GHashTable *keys[JSON_MAX_DEPTH]; /* of each open bracket; NULL: an array, or no key yet */
+    bool in_object[JSON_MAX_DEPTH];
+    unsigned depth; /* what lies deeper than JSON_MAX_DEPTH is refused later */
+    bool key_next;  /* the next string is a key */
+} KeyCheck;
+
+static void key_check_clear(KeyCheck *k)
+{
+    for (unsigned i = 0; i < JSON_MAX_DEPTH; i++) {
+        g_clear_pointer(&k->keys[i], g_hash_table_unref);
+    }
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(KeyCheck, key_check_clear)
+
+static void key_check_punctuation(KeyCheck *k, char c)
+{
+    switch (c) {
+    case '{':
+    case '[':
+        if (k->depth < JSON_MAX_DEPTH) {
+            k->in_object[k->depth] = c == '{';
+        }
+        k->depth++;
+        break;
+    case '}':
+    case ']':
+        if (k->depth && --k->depth < JSON_MAX_DEPTH) {
+            g_clear_pointer(&k->keys[k->depth], g_hash_table_unref);
+        }
+        break;
+    case ',':
+    case ':':
+        break;
+    default:
+        return;
+    }
+    k->key_next = (c == '{' || c == ',') && k->depth && k->depth <= JSON_MAX_DEPTH &&
+                  k->in_object[k->depth - 1];
+}
+
+/* text: a string in the standard form, with its quotes. */
+static bool key_check_string(KeyCheck *k, const char *text, GError **errp)
+{
+    GHashTable **keys;
+    json_object *value;
+    char *key;
+
+    if (!k->key_next) {
+        return true;
+    }
+    k->key_next = false;
+    /* Escapes are undone: "\u0069d" is "id". */
+    value = json_tokener_parse(text);
+    if (!json_object_is_type(value, json_type_string)) {
+        json_object_put(value);
+        return true; /* a bad escape, which is reported when the whole is parsed */
+    }
+    key = g_strdup(json_object_get_string(value));
+    json_object_put(value);
+    keys = &k->keys[k->depth - 1];
+    if (!*keys) {
+        *keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    }
+    if (g_hash_table_contains(*keys, key)) {
+        error_setg(errp, "JSON: key '%.40s' is given twice in one object; give it once", key);
+        g_free(key);
+        return false;
+    }
+    g_hash_table_add(*keys, key);
+    return true;
+}
+
 static GString *normalize(const char *text, GError **errp)
 {
     GString *out = g_string_sized_new(strlen(text) + 1);
+    g_auto(KeyCheck) keys = {0};
 
     while (*text) {
         bool ok = true;
 
         if (*text == '"' || *text == '\'') {
-            ok = copy_string(&text, out, errp);
+            size_t start = out->len;
+
+            ok = copy_string(&text, out, errp) && key_check_string(&keys, out->str + start, errp);
         } else if (g_ascii_isalpha(*text)) {
             ok = copy_word(&text, out, errp);
         } else {
+            key_check_punctuation(&keys, *text);
             g_string_append_c(out, *text++);
         }
         if (!ok) {

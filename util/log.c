@@ -4,6 +4,7 @@
 
 #include "log-private.h"
 #include "qemu/error.h"
+#include "qemu/startup-files.h"
 #include "qemu/trace.h"
 
 #include <fcntl.h>
@@ -66,7 +67,7 @@ bool qemu_log_set_file(const char *path, GError **errp)
     g_autofree char *name = expand_path(path);
     int fd, old;
 
-    fd = RETRY_ON_EINTR(open(name, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644));
+    fd = startup_files_open(name, O_WRONLY | O_TRUNC | O_APPEND, 0644);
     if (fd < 0) {
         error_setg_errno(errp, errno, "-D %s: cannot open the log file", path);
         return false;
@@ -79,6 +80,15 @@ bool qemu_log_set_file(const char *path, GError **errp)
         close(old);
     }
     return true;
+}
+
+void qemu_log_to_descriptor(int fd)
+{
+    pthread_mutex_lock(&log_lock);
+    if (log_fd != fd && log_fd != STDERR_FILENO) {
+        dup2(log_fd, fd);
+    }
+    pthread_mutex_unlock(&log_lock);
 }
 
 static bool parse_item(const char *item, unsigned *mask, GError **errp)

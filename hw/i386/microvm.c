@@ -238,14 +238,14 @@ static void extend_cmdline(MicrovmMachineState *m)
     ms->kernel_cmdline = g_string_free(g_steal_pointer(&line), FALSE);
 }
 
-static void microvm_done(MachineState *ms)
+static bool microvm_done(MachineState *ms, GError **errp)
 {
     MicrovmMachineState *m = MICROVM_MACHINE(ms);
 
     if (m->auto_cmdline && ms->kernel_filename && !wants_acpi(&m->parent_obj)) {
         extend_cmdline(m);
     }
-    pc_machine_done(ms);
+    return pc_machine_done(ms, errp);
 }
 
 static const ObjectProperty microvm_props[] = {

@@ -417,14 +417,9 @@ static bool machine_complete(PCMachineState *pc, GError **errp)
     return ok;
 }
 
-void pc_machine_done(MachineState *ms)
+bool pc_machine_done(MachineState *ms, GError **errp)
 {
-    g_autoptr(GError) err = NULL;
-
-    if (!machine_complete(PC_MACHINE(ms), &err)) {
-        error_report("%s", err->message);
-        exit(1);
-    }
+    return machine_complete(PC_MACHINE(ms), errp);
 }
 
 /* --- type

@@ -53,7 +53,8 @@ typedef struct MachineClass {
     const char *deprecation_reason;
     bool is_default;
     bool (*init)(MachineState *ms, GError **errp); /* builds the board */
-    void (*done)(MachineState *ms); /* all devices of the command line exist: ACPI tables, boot */
+    /* All devices of the command line exist: ACPI tables, boot. */
+    bool (*done)(MachineState *ms, GError **errp);
     /* IRQs the devices ask for ... board-specific hooks */
     Object *(*get_hotplug_handler)(MachineState *ms, struct DeviceState *dev);
     unsigned max_cpus;

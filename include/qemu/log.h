@@ -10,5 +10,7 @@ extern unsigned qemu_loglevel;
 /* Logs when one of mask's categories is on; rate-limited per call site is the caller's business (a guest can cause it). */
 void qemu_log_mask(unsigned mask, const char *fmt, ...) QEMU_PRINTF(2, 3);
 bool qemu_log_set_file(const char *path, GError **errp);
+/* Makes descriptor fd the log file; nothing while the log is stderr. */
+void qemu_log_to_descriptor(int fd);
 bool qemu_log_parse(const char *items, GError **errp);
 #endif

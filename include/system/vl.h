@@ -52,6 +52,8 @@ ObjectClass *vm_find_machine(const char *name, GError **errp);
  * *accel (g_free) are what it says of those. */
 MachineState *vm_create_machine(char **irqchip, char **accel, GError **errp);
 bool vm_configure_machine(MachineState *ms, GError **errp);
+/* Every accelerator that is named exists and takes its properties, whichever will be used. */
+bool vm_check_accels(GError **errp);
 /* The first accelerator that works: -accel in order, or machine_accel ("A:B"), or KVM. */
 bool vm_create_accel(MachineState *ms, const char *machine_accel, const char *irqchip,
                      GError **errp);
@@ -61,9 +63,10 @@ int vm_main_loop(void);
 void vm_cleanup(void);
 
 /* -daemonize: forks; the parent waits until the child called daemon_ready(), then exits 0 (1 if the
- * child died). */
+ * child died).  daemon_ready() gives up the caller's folder and standard streams; messages go to the
+ * log file, if there is one.  False with errp: nobody waits any more. */
 bool daemon_start(GError **errp);
-void daemon_ready(void);
+bool daemon_ready(GError **errp);
 /* -pidfile: written, locked, and removed at exit. */
 bool pidfile_create(const char *path, GError **errp);
 void pidfile_remove(void);

@@ -18,7 +18,7 @@ static char *image;
 
 static void refused(const char *args, const char *words)
 {
-    qtest_refused(words, "%s", args);
+    qtest_refused_in(dir, words, "%s", args);
 }
 
 static void test_unknown_options(void)
@@ -54,6 +54,8 @@ static void test_values(void)
     refused(BASE "-smp cpus=2,coers=2", "coers|cores");
     refused(BASE "-cpu nope", "nope");
     refused(BASE "-rtc base=never", "never");
+    refused(BASE "-rtc base=2026-02-30", "-rtc base=2026-02-30|calendar");
+    refused(BASE "-rtc base=2026-12-31T23:59:61", "-rtc base=2026-12-31T23:59:61|calendar");
     refused(BASE "-uuid 123", "123");
     refused(BASE "-display gtk", "gtk");
     refused(BASE "-kernel /no/such/kernel", "/no/such/kernel");
@@ -180,6 +182,8 @@ static void test_json(void)
     refused(BASE "-device \"{'driver': 'nvme', 'serial': 'x'} y\"", "-device");
     refused(BASE "-device \"{'driver': 'nvme', 'serial': 5.5}\"", "serial");
     refused(BASE "-object \"{'qom-type': 'iothread', 'id': }\"", "-object");
+    refused(BASE "-device \"{'driver': 'nvme', 'serial': 'x', 'serial': 'y'}\"",
+            "-device|'serial' is given twice");
     refused(BASE "-object \"{'qom-type': 'iothread', 'id': 'i', 'poll-max-ns': 'x'}\"",
             "poll-max-ns");
     refused(BASE "-blockdev \"{'driver': 'file'\"", "-blockdev");
@@ -264,6 +268,10 @@ static void test_chardevs(void)
     refused(BASE "-chardev null,id=c -chardev null,id=c", "c");
     refused(BASE "-mon chardev=nobody,mode=control", "nobody");
     refused(BASE "-chardev null,id=c -mon chardev=c,mode=telepathy", "telepathy");
+    refused(BASE "-chardev socket,id=c,host=127.0.0.1,port=99999,server=on,wait=off",
+            "-chardev socket|port|65535|99999");
+    refused(BASE "-serial tcp:127.0.0.1:65536,server=on,wait=off", "-serial tcp:|port|65535");
+    refused(BASE "-netdev socket,id=n,listen=127.0.0.1:65536", "-netdev socket|port|65535");
     refused(BASE "-serial nope:", "nope");
     refused(BASE "-qmp nope:", "nope");
     refused(BASE "-qtest unix:/no/such/socket", "/no/such/socket");
@@ -281,7 +289,15 @@ static void test_no_kvm(void)
 /* Engines that the host has not are errors, never a silent fallback. */
 static void test_engine(void)
 {
-    refused("-machine none -accel kvm,ioregionfd=warp", "warp");
+    refused("-machine none -accel kvm,ioregionfd=warp", "-accel kvm,ioregionfd=warp|'user'");
+    /* Also of accelerators that would not be used. */
+    refused(BASE "-machine kernel-irqchip=bogus", "-machine kernel-irqchip=bogus|split");
+    refused("-machine none,kernel_irqchip=bogus -accel kvm", "-machine kernel-irqchip=bogus|split");
+    refused("-machine q35 -accel qtest -accel kvm,ioregionfd=bogus", "ioregionfd=bogus|'user'");
+    refused("-machine q35 -accel qtest -accel kvm,foo=1", "-accel kvm,foo=1|kernel-irqchip");
+    refused("-machine q35 -accel qtest -accel tcg", "-accel tcg|use kvm");
+    refused("-machine q35,accel=qtest:tcg", "tcg|use kvm");
+    refused("-machine q35 -accel qtest,foo=1", "-accel qtest,foo=1|leave it out");
 }
 
 /* The same mistakes at run time. */

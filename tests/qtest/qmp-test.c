@@ -123,6 +123,24 @@ static void test_malformed_requests(void)
 }
 
 /* One error, and then the stream is in order again. */
+/* Which of two members of one name would count?  Neither: nothing is executed. */
+static void test_twice(void)
+{
+    static const char *const requests[] = {
+        "{'execute': 'query-name', 'execute': 'quit'}",
+        "{'execute': 'quit', '\\u0065xecute': 'query-name'}",
+        "{'execute': 'human-monitor-command', 'arguments': {'command-line': 'quit', "
+        "'command-line': 'info name'}}",
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(requests); i++) {
+        g_autofree char *text = qtest_qmp_error(s, "GenericError", "%s", requests[i]);
+
+        g_assert_nonnull(strstr(text, "is given twice"));
+    }
+    qtest_qmp_ok(s, "{'execute': 'query-name'}");
+}
+
 static void test_syntax_errors(void)
 {
     static const char *const bad[] = {
@@ -570,6 +588,7 @@ static void with_machine(void (*fn)(void))
 MACHINE_TEST(test_ids)
 MACHINE_TEST(test_malformed_requests)
 MACHINE_TEST(test_syntax_errors)
+MACHINE_TEST(test_twice)
 MACHINE_TEST(test_deep_and_long)
 MACHINE_TEST(test_pieces_and_batches)
 MACHINE_TEST(test_error_classes)
@@ -585,6 +604,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qmp/ids", test_ids_on_machine);
     g_test_add_func("/qmp/malformed-requests", test_malformed_requests_on_machine);
     g_test_add_func("/qmp/syntax-errors", test_syntax_errors_on_machine);
+    g_test_add_func("/qmp/twice", test_twice_on_machine);
     g_test_add_func("/qmp/deep-and-long", test_deep_and_long_on_machine);
     g_test_add_func("/qmp/pieces-and-batches", test_pieces_and_batches_on_machine);
     g_test_add_func("/qmp/error-classes", test_error_classes_on_machine);

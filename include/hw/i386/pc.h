@@ -109,7 +109,7 @@ void pc_tables_changed(PCMachineState *pc);
 /* SMBIOS tables to fw_cfg, and into a direct start's plan when there is one. */
 bool pc_smbios_init(PCMachineState *pc, GError **errp);
 /* All devices exist: fw_cfg's items, ACPI tables, the plan of a direct start. */
-void pc_machine_done(MachineState *ms);
+bool pc_machine_done(MachineState *ms, GError **errp);
 
 /* E820 map of the machine; *n entries, g_free(). */
 typedef struct QEMU_PACKED E820Entry {

@@ -45,8 +45,12 @@ bool qtest_alive(QTestState *s);
  * minute; *output (may be NULL) gets what it wrote on stderr and stdout. Returns the exit status,
  * -1 if a signal ended it. */
 int qtest_run(const char *args, char **output);
-/* The same for a start that is refused: status 1, and one line that has all the words, which are
- * separated by '|'. */
+/* The same in a folder of its own: where the emulator finds and makes files without a path. */
+int qtest_run_in(const char *folder, const char *args, char **output);
+/* The same for a start that is refused: status 1, one line that has all the words, which are
+ * separated by '|', and the folder (an empty one without _in) has the same names as before. */
+void qtest_refused_in(const char *folder, const char *words, const char *fmt, ...)
+    QTEST_PRINTF(3, 4);
 void qtest_refused(const char *words, const char *fmt, ...) QTEST_PRINTF(2, 3);
 
 /* --- protocol
