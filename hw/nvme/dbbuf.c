@@ -6,6 +6,12 @@
  * The order that must not be lost: write the event index, full barrier, read the doorbell again.
  * The host does the mirror image (doorbell, barrier, event index), so one of the two always sees
  * the other.
+ *
+ * The page begins with what the registers had.  As long as the host has not changed a queue's slot
+ * it does not use it yet (it has not seen the command's completion), and the register counts; from
+ * then on only the slot does, which is never older than the register, and a write to the register
+ * says no more than that there is something to see.  That is also when an eventfd may take these
+ * writes, whose values it loses (doorbell-event.c).
  */
 #include "nvme.h"
 
@@ -39,6 +45,30 @@ static void store32(NvmeCtrl *n, NvmeRam *ram, uint64_t addr, uint32_t value)
     }
 }
 
+/* Nobody reads the counter: each signal is an event of its own, and one too many finds nothing to
+ * do. */
+static void notifier_ready(void *opaque)
+{
+    nvme_sq_process(opaque);
+}
+
+static void listen(NvmeSq *sq)
+{
+    if (!sq->listening) {
+        sq->listening = true;
+        aio_set_event_notifier(sq->ctx, &sq->n->db[sq->id].sq_event.notifier, notifier_ready, sq);
+    }
+}
+
+/* The host uses its slot. */
+static void sq_shadowed(NvmeSq *sq)
+{
+    sq->shadowed = true;
+    if (sq->n->params.ioeventfd && nvme_doorbell_event_want(sq->n, &sq->n->db[sq->id].sq_event)) {
+        listen(sq);
+    } /* without one the doorbell reaches us as any other write does */
+}
+
 uint32_t nvme_dbbuf_sq_tail(NvmeSq *sq, bool arm)
 {
     NvmeCtrl *n = sq->n;
@@ -53,6 +83,12 @@ uint32_t nvme_dbbuf_sq_tail(NvmeSq *sq, bool arm)
         return sq->head;
     }
     tail &= 0xffff;
+    if (unlikely(!sq->shadowed)) {
+        if (tail == sq->shadow_base) {
+            return __atomic_load_n(&sq->tail, __ATOMIC_ACQUIRE);
+        }
+        sq_shadowed(sq);
+    }
     if (tail >= sq->size) {
         nvme_aer_event_post(n, NVME_AER_ERROR, NVME_AER_INVALID_DB_VALUE);
         return sq->head;
@@ -74,12 +110,15 @@ void nvme_dbbuf_cq_head(NvmeCq *cq, bool arm)
         if (arm) {
             store32(n, &cq->ram, slot(eis, cq->id, true), cq->head);
         }
-        if (!load32(n, &cq->ram, slot(dbs, cq->id, true), &head) || (head & 0xffff) >= cq->size ||
-            (head & 0xffff) == cq->head) {
+        if (!load32(n, &cq->ram, slot(dbs, cq->id, true), &head)) {
             break;
         }
-        __atomic_store_n(&cq->head, head & 0xffff, __ATOMIC_RELAXED);
-        if (!arm) {
+        head &= 0xffff;
+        if (!cq->shadowed && head == cq->shadow_base) {
+            break;
+        }
+        cq->shadowed = true;
+        if (head == cq->head || !nvme_cq_take_head(cq, head) || !arm) {
             break;
         }
     }
@@ -96,86 +135,54 @@ void nvme_dbbuf_note_mmio(NvmeCtrl *n, uint16_t qid, bool is_cq, uint32_t value)
     }
 }
 
-/* --- ioeventfd on the doorbells of I/O submission queues ------------------------------------- */
+/* --- queues come and go, the host begins ------------------------------------------------------ */
 
-/* Nobody reads the counter: each signal is an event of its own, and one too many finds nothing to
- * do. */
-static void notifier_ready(void *opaque)
-{
-    nvme_sq_process(opaque);
-}
-
-static void listen_in_ctx(void *opaque)
+void nvme_dbbuf_sq_new(void *opaque)
 {
     NvmeSq *sq = opaque;
 
-    sq->notifier_on = true;
-    aio_set_event_notifier(sq->ctx, &sq->notifier, notifier_ready, sq);
-    nvme_sq_process(sq);
+    if (__atomic_load_n(&sq->n->db[sq->id].sq_event.wanted, __ATOMIC_RELAXED)) {
+        listen(sq);
+    }
 }
 
-static void unlisten_in_ctx(void *opaque)
+void nvme_dbbuf_sq_end(NvmeSq *sq)
+{
+    if (sq->listening) {
+        sq->listening = false;
+        aio_set_event_notifier(sq->ctx, &sq->n->db[sq->id].sq_event.notifier, NULL, NULL);
+    }
+}
+
+/* The newest tail or head is what the slot will begin with. */
+static void sq_begin(void *opaque)
 {
     NvmeSq *sq = opaque;
 
-    if (sq->notifier_on) {
-        sq->notifier_on = false;
-        aio_set_event_notifier(sq->ctx, &sq->notifier, NULL, NULL);
-    }
+    sq->shadow_base = nvme_dbbuf_on(sq->n) ? nvme_dbbuf_sq_tail(sq, false)
+                                           : __atomic_load_n(&sq->tail, __ATOMIC_ACQUIRE);
+    sq->shadowed = false;
 }
 
-/* The memory map belongs to the main loop: eventfds come and go there, in order, some time after
- * the home asked. */
-typedef struct EventfdCall {
-    NvmeCtrl *n;
-    uint16_t qid;
-    int fd; /* a duplicate */
-    bool add;
-} EventfdCall;
-
-static void eventfd_in_main(void *opaque)
+static void cq_begin(void *opaque)
 {
-    EventfdCall *c = opaque;
-    MemoryRegionIoeventfd e = {.offset = 0, .size = 4, .fd = c->fd};
+    NvmeCq *cq = opaque;
 
-    if (c->add) {
-        memory_region_add_eventfd(&c->n->db[c->qid].mr, &e);
-    } else {
-        memory_region_del_eventfd(&c->n->db[c->qid].mr, &e);
-        close(c->fd);
+    if (cq->post) {
+        nvme_cq_post_sync(cq);
     }
-    object_unref(c->n);
-    g_free(c);
+    if (nvme_dbbuf_on(cq->n)) {
+        nvme_dbbuf_cq_head(cq, false);
+    }
+    cq->shadow_base = cq->head;
+    cq->shadowed = false;
 }
 
-static void eventfd_post(NvmeCtrl *n, uint16_t qid, int fd, bool add)
+static void begin_slot(NvmeCtrl *n, uint64_t dbs, uint64_t eis, uint16_t id, bool is_cq,
+                       uint32_t value)
 {
-    EventfdCall *c = g_new(EventfdCall, 1);
-
-    *c = (EventfdCall){(NvmeCtrl *)object_ref(n), qid, fd, add};
-    aio_post(aio_get_main(), eventfd_in_main, c);
-}
-
-void nvme_dbbuf_attach(NvmeSq *sq)
-{
-    if (!sq->n->params.ioeventfd || sq->notifier.fd >= 0 ||
-        !event_notifier_init(&sq->notifier, false, NULL)) {
-        return; /* without one the doorbell reaches us as any other write does */
-    }
-    aio_call(sq->ctx, listen_in_ctx, sq);
-    eventfd_post(sq->n, sq->id, sq->notifier.fd, true);
-}
-
-void nvme_dbbuf_detach(NvmeSq *sq)
-{
-    if (sq->notifier.fd < 0) {
-        return;
-    }
-    /* Closed by the main loop, after the region let go of it: the order is deregister, silence,
-     * free. */
-    aio_call(sq->ctx, unlisten_in_ctx, sq);
-    eventfd_post(sq->n, sq->id, sq->notifier.fd, false);
-    sq->notifier.fd = -1;
+    nvme_dma_write(n, slot(dbs, id, is_cq), &value, sizeof(value));
+    nvme_dma_write(n, slot(eis, id, is_cq), &value, sizeof(value));
 }
 
 void nvme_dbbuf_config(NvmeCtrl *n, NvmeRequest *req)
@@ -189,27 +196,18 @@ void nvme_dbbuf_config(NvmeCtrl *n, NvmeRequest *req)
     }
     /* What was rung so far becomes the content of the page: an older driver does not clear it after
      * a reset. */
-    for (unsigned id = 0; id < n->num_db; id++) {
-        if (n->sq[id] && id) {
-            uint32_t tail = __atomic_load_n(&n->sq[id]->tail, __ATOMIC_ACQUIRE);
-
-            nvme_dma_write(n, slot(dbs, id, false), &tail, sizeof(tail));
-            nvme_dma_write(n, slot(eis, id, false), &tail, sizeof(tail));
+    for (unsigned id = 1; id < n->num_db; id++) {
+        if (n->sq[id]) {
+            aio_call(n->sq[id]->ctx, sq_begin, n->sq[id]);
+            begin_slot(n, dbs, eis, id, false, n->sq[id]->shadow_base);
         }
-        if (n->cq[id] && id) {
-            uint32_t head = __atomic_load_n(&n->cq[id]->head, __ATOMIC_RELAXED);
-
-            nvme_dma_write(n, slot(dbs, id, true), &head, sizeof(head));
-            nvme_dma_write(n, slot(eis, id, true), &head, sizeof(head));
+        if (n->cq[id]) {
+            aio_call(n->cq[id]->ctx, cq_begin, n->cq[id]);
+            begin_slot(n, dbs, eis, id, true, n->cq[id]->shadow_base);
         }
     }
     __atomic_store_n(&n->dbbuf_eis, eis, __ATOMIC_RELEASE);
     __atomic_store_n(&n->dbbuf_dbs, dbs, __ATOMIC_RELEASE);
-    for (unsigned id = 1; id < n->num_db; id++) {
-        if (n->sq[id] && !n->sq[id]->deleting) {
-            nvme_dbbuf_attach(n->sq[id]);
-        }
-    }
 }
 
 void nvme_dbbuf_off(NvmeCtrl *n)

@@ -113,11 +113,10 @@ struct NvmeSq {
     bool deleting;           /* takes no new commands; freed when inflight is 0 */
     AioBH *bh;               /* wakes ctx when the doorbell lives elsewhere */
     NvmeRequest *delete_req; /* admin command to complete when the last one is done; home's */
-    EventNotifier notifier;  /* ioeventfd while the shadow doorbells are on */
-    bool notifier_on;        /* ctx listens */
+    uint32_t shadow_base;    /* dbbuf.c: what the shadow doorbell began with */
+    bool shadowed;           /* the host has changed it: what it says counts */
+    bool listening;          /* ctx listens to the doorbell's eventfd */
 };
-
-typedef struct NvmeCqPost NvmeCqPost;
 
 struct NvmeCq {
     NvmeCtrl *n;
@@ -138,11 +137,20 @@ struct NvmeCq {
     AioTimer *timer;                   /* the longest they do */
     AioBH *bh;                         /* posts done requests, once an iteration */
     unsigned sqs;                      /* atomic: submission queues that complete here */
-    NvmeCqPost *post;       /* where KVM leaves the head; NULL: it does not.  Set at home */
-    uint64_t post_seen;     /* of it, taken over in head */
-    EventNotifier notifier; /* comes with it */
-    bool listening;         /* ctx listens to that */
+    uint64_t *post;       /* atomic, where KVM leaves the head; NULL: it does not.  Set at home */
+    uint64_t post_seen;   /* of it, taken over in head */
+    uint32_t shadow_base; /* dbbuf.c: what the shadow doorbell began with */
+    bool shadowed;        /* the host has changed it: what it says counts */
+    bool listening;       /* ctx listens to the doorbell's eventfd */
 };
+
+/* A doorbell's eventfd (doorbell-event.c). */
+typedef struct NvmeDoorbellEvent {
+    EventNotifier notifier; /* made with the first queue that wants it, closed at the end */
+    uint64_t *word;         /* constant: where values are stored; NULL: they are lost */
+    bool wanted;            /* atomic: set by the queue's context or for it, cleared at home */
+    bool registered;        /* main loop's */
+} NvmeDoorbellEvent;
 
 /* A doorbell pair's register region. */
 typedef struct NvmeDoorbell {
@@ -151,6 +159,7 @@ typedef struct NvmeDoorbell {
     uint16_t qid;
     NvmeSq *sq; /* in the pair's context (RCU-free: only that context reads and writes them) */
     NvmeCq *cq;
+    NvmeDoorbellEvent sq_event, cq_event;
 } NvmeDoorbell;
 
 typedef struct NvmeParams {
@@ -184,6 +193,11 @@ struct NvmeCtrl {
     NvmeDoorbell *db;         /* max_ioqpairs + 1 */
     bool post_write;          /* completion queues' heads are stored; constant while realized */
     unsigned num_db;
+    struct NvmePostedHead *posted;   /* of each completion queue; NULL: !post_write */
+    AioBH *events_bh;                /* main loop: doorbells' eventfds are wanted, or no more */
+    AioBH *events_gone_bh;           /* home: the main loop did what was asked */
+    bool events_asked;               /* atomic */
+    bool events_leaving;             /* home: a reset waits for that */
 
     /* Registers.  Written at home; the atomics are read by any thread (direct reads). */
     uint64_t cap, asq, acq;
@@ -301,6 +315,13 @@ NvmeSq *nvme_sq_new(NvmeCtrl *n, uint16_t id, uint64_t base, uint32_t size, Nvme
  * command of the SQ has ended. */
 void nvme_sq_delete(NvmeSq *sq, NvmeRequest *req);
 void nvme_cq_delete(NvmeCq *cq);
+/* In cq->ctx: the host says that it has seen all entries before head.  Counts, and is true, if it
+ * can have said so after the head that we know; what is no entry of the queue is reported. */
+bool nvme_cq_take_head(NvmeCq *cq, uint32_t head);
+/* In cq->ctx: does what waits for cq->head. */
+void nvme_cq_head_moved(NvmeCq *cq);
+/* Home: the end of a reset that took all queues away. */
+void nvme_queues_gone(NvmeCtrl *n);
 /* Home: all queues, I/O first. nvme_reset_finished() is called (later, perhaps) when all have
  * ended. */
 void nvme_delete_all_queues(NvmeCtrl *n);
@@ -328,28 +349,41 @@ void nvme_update_pin(NvmeCtrl *n);
 
 /* --- dbbuf.c --------------------------------------------------------------------------------- */
 void nvme_dbbuf_config(NvmeCtrl *n, NvmeRequest *req);
-/* Home: shadow doorbells off (reset); eventfds go. */
+/* Home: shadow doorbells off (reset). */
 void nvme_dbbuf_off(NvmeCtrl *n);
 /* Queue context: newest tail from the shadow page; with arm, asks for an MMIO write at the next
  * change and looks again. */
 uint32_t nvme_dbbuf_sq_tail(NvmeSq *sq, bool arm);
+/* The same for a head, which is taken over. */
 void nvme_dbbuf_cq_head(NvmeCq *cq, bool arm);
 /* Queue context: the host wrote the doorbell itself although shadow doorbells are on. */
 void nvme_dbbuf_note_mmio(NvmeCtrl *n, uint16_t qid, bool is_cq, uint32_t value);
-/* Home: a queue comes or goes while shadow doorbells are on. */
-void nvme_dbbuf_attach(NvmeSq *sq);
-void nvme_dbbuf_detach(NvmeSq *sq);
+/* Queue context: an NvmeSq that is made while shadow doorbells are on; one that ends. */
+void nvme_dbbuf_sq_new(void *opaque);
+void nvme_dbbuf_sq_end(NvmeSq *sq);
 
-/* cq-post.c.  A new queue at home: its heads will be stored, where n->post_write; a queue that goes,
- * after silence. */
+/* --- doorbell-event.c ------------------------------------------------------------------------ */
+/* Home, or the context of the queue that needs it: the main loop will register ev.  False: out of
+ * descriptors. */
+bool nvme_doorbell_event_want(NvmeCtrl *n, NvmeDoorbellEvent *ev);
+/* Home, without queues: true if eventfds that lose values have to go first; nvme_queues_gone() is
+ * called when they have. */
+bool nvme_doorbell_events_leave(NvmeCtrl *n);
+/* Main loop, when the doorbells are there; when there are no queues any more. */
+void nvme_doorbell_events_init(NvmeCtrl *n);
+void nvme_doorbell_events_exit(NvmeCtrl *n);
+/* When no view of the memory map has the doorbells any more. */
+void nvme_doorbell_events_free(NvmeCtrl *n);
+
+/* --- cq-post.c ------------------------------------------------------------------------------- */
+/* Home: a new queue's heads will be stored, where n->post_write. */
 void nvme_cq_post_attach(NvmeCq *cq);
-void nvme_cq_post_detach(NvmeCq *cq);
 /* In cq->ctx, with cq->post: takes over what was stored; and from now on each store is noticed. */
 void nvme_cq_post_sync(NvmeCq *cq);
 void nvme_cq_post_listen(NvmeCq *cq);
 void nvme_cq_post_silence(NvmeCq *cq);
-/* queue.c, in cq->ctx: does what waits for cq->head. */
-void nvme_cq_head_moved(NvmeCq *cq);
+/* The same, after sync: a head that came another way was taken over. */
+void nvme_cq_post_note(NvmeCq *cq, uint32_t head);
 
 /* --- dptr.c: queue context ------------------------------------------------------------------- */
 /* Maps len bytes that the command's PRPs or SGL describe; to_host: the device will write to them.

@@ -22,6 +22,7 @@ static bool init_doorbells(NvmeCtrl *n, GError **errp)
     bool ok = true;
 
     n->db = g_new0(NvmeDoorbell, n->num_db);
+    nvme_doorbell_events_init(n);
     memory_region_transaction_begin();
     for (unsigned id = 0; ok && id < n->num_db; id++) {
         NvmeDoorbell *db = &n->db[id];
@@ -278,6 +279,7 @@ static void free_state(NvmeCtrl *n)
 
 static void take_homes_away(NvmeCtrl *n)
 {
+    nvme_doorbell_events_exit(n);
     memory_region_transaction_begin();
     if (n->iomem.name) {
         memory_region_set_home(&n->iomem, NULL, 0);
@@ -395,6 +397,7 @@ static void nvme_finalize(Object *obj)
         memory_region_finalize(&n->iomem);
         memory_region_finalize(&n->bar0);
     }
+    nvme_doorbell_events_free(n);
     g_free(n->db);
     block_conf_release(&n->ns_params.conf);
     if (n->pool_blk) {

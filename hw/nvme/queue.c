@@ -53,24 +53,35 @@ static void cq_interrupt(NvmeCq *cq)
     if (!cq->irq_enabled) {
         return;
     }
-    cq->interrupts++;
     if (msix_enabled(PCI_DEVICE(n))) {
+        cq->interrupts++;
         msix_notify(PCI_DEVICE(n), cq->vector);
         return;
     }
+    /* A host that polls may have seen them already. */
+    if (cq->post) {
+        nvme_cq_post_sync(cq);
+    }
+    if (cq->id && nvme_dbbuf_on(n)) {
+        nvme_dbbuf_cq_head(cq, false);
+    }
+    if (cq->head == cq->tail) {
+        return;
+    }
+    cq->interrupts++;
     if (!cq->irq_pin) {
         cq->irq_pin = true;
         __atomic_fetch_add(&n->pin_users[cq->vector & 31], 1, __ATOMIC_SEQ_CST);
         nvme_update_pin(n);
     }
+    /* The pin goes low when the host says that it has seen the entries. */
     if (cq->post) {
         nvme_cq_post_listen(cq);
-        cq_interrupt_done(cq);
     }
     if (cq->id && nvme_dbbuf_on(n)) {
-        nvme_dbbuf_cq_head(
-            cq, true); /* the pin goes low when the host says that it has seen the entries */
+        nvme_dbbuf_cq_head(cq, true);
     }
+    cq_interrupt_done(cq);
 }
 
 /* --- interrupt coalescing (7.5.1.1.1) -------------------------------------------------------- */
@@ -401,11 +412,37 @@ void nvme_cq_head_moved(NvmeCq *cq)
     }
 }
 
-/* True for a head that the host can have written after the one that we know. */
-static bool is_ahead(NvmeCq *cq, uint32_t value)
+static uint32_t distance(const NvmeCq *cq, uint32_t from, uint32_t to)
 {
-    nvme_cq_post_sync(cq);
-    return (value + cq->size - cq->head) % cq->size <= (cq->tail + cq->size - cq->head) % cq->size;
+    return to >= from ? to - from : to + cq->size - from;
+}
+
+bool nvme_cq_take_head(NvmeCq *cq, uint32_t head)
+{
+    if (head >= cq->size) {
+        nvme_aer_event_post(cq->n, NVME_AER_ERROR, NVME_AER_INVALID_DB_VALUE);
+        return false;
+    }
+    if (distance(cq, cq->head, head) > distance(cq, cq->head, cq->tail)) {
+        return false;
+    }
+    TRACE(nvme, doorbell_cq, "cqid %u head %u", cq->id, head);
+    __atomic_store_n(&cq->head, head, __ATOMIC_RELAXED);
+    return true;
+}
+
+/* The register was written while shadow doorbells are on; false: its value does not count. */
+static bool cq_register_counts(NvmeCq *cq, uint32_t value)
+{
+    if (!cq->id) {
+        nvme_dbbuf_note_mmio(cq->n, 0, true, value);
+        return true;
+    }
+    nvme_dbbuf_cq_head(cq, cq->irq_pin || cq->done);
+    if (cq->shadowed && value >= cq->size) {
+        nvme_aer_event_post(cq->n, NVME_AER_ERROR, NVME_AER_INVALID_DB_VALUE);
+    }
+    return !cq->shadowed;
 }
 
 static void cq_doorbell(NvmeDoorbell *db, uint32_t value)
@@ -416,15 +453,14 @@ static void cq_doorbell(NvmeDoorbell *db, uint32_t value)
         nvme_aer_event_post(db->n, NVME_AER_ERROR, NVME_AER_INVALID_DB_REGISTER);
         return;
     }
-    if (value >= cq->size) {
-        nvme_aer_event_post(db->n, NVME_AER_ERROR, NVME_AER_INVALID_DB_VALUE);
-        return;
+    if (likely(!nvme_dbbuf_on(db->n)) || cq_register_counts(cq, value)) {
+        if (cq->post) {
+            nvme_cq_post_sync(cq);
+        }
+        if (nvme_cq_take_head(cq, value) && cq->post) {
+            nvme_cq_post_note(cq, value);
+        }
     }
-    TRACE(nvme, doorbell_cq, "cqid %u head %u", cq->id, value);
-    if (likely(!cq->post) || is_ahead(cq, value)) {
-        __atomic_store_n(&cq->head, value, __ATOMIC_RELAXED);
-    }
-    nvme_dbbuf_note_mmio(db->n, cq->id, true, value);
     nvme_cq_head_moved(cq);
 }
 
@@ -563,8 +599,7 @@ NvmeSq *nvme_sq_new(NvmeCtrl *n, uint16_t id, uint64_t base, uint32_t size, Nvme
                    .ctx = cq->ctx,
                    .id = id,
                    .size = size,
-                   .base = base,
-                   .notifier = {.fd = -1}};
+                   .base = base};
     sq->priority = priority;
     sq->arbiter = id ? nvme_arbiter_of(n, cq->id) : NULL;
     sq->reqs = requests_new(n, sq);
@@ -578,7 +613,7 @@ NvmeSq *nvme_sq_new(NvmeCtrl *n, uint16_t id, uint64_t base, uint32_t size, Nvme
     /* The doorbell's context, which need not be the queue's. */
     aio_call(nvme_queue_ctx(n, id), install_sq, &call);
     if (id && nvme_dbbuf_on(n)) {
-        nvme_dbbuf_attach(sq);
+        aio_call(sq->ctx, nvme_dbbuf_sq_new, sq);
     }
     return sq;
 }
@@ -605,7 +640,6 @@ void nvme_cq_delete(NvmeCq *cq)
         msix_vector_unuse(PCI_DEVICE(n), cq->vector);
     }
     n->cq[cq->id] = NULL;
-    nvme_cq_post_detach(cq);
     g_free(cq);
 }
 
@@ -656,18 +690,26 @@ void nvme_fence_queues(NvmeCtrl *n)
     }
 }
 
+void nvme_queues_gone(NvmeCtrl *n)
+{
+    nvme_reset_finished(n);
+    if (n->waiting) {
+        qemu_event_set(n->waiting);
+    }
+}
+
 static void finish_reset_if_done(NvmeCtrl *n)
 {
-    if (n->resetting && n->draining == 0) {
-        for (unsigned id = n->num_db; id-- > 0;) {
-            if (n->cq[id]) {
-                nvme_cq_delete(n->cq[id]);
-            }
+    if (!n->resetting || n->draining || n->events_leaving) {
+        return;
+    }
+    for (unsigned id = n->num_db; id-- > 0;) {
+        if (n->cq[id]) {
+            nvme_cq_delete(n->cq[id]);
         }
-        nvme_reset_finished(n);
-        if (n->waiting) {
-            qemu_event_set(n->waiting);
-        }
+    }
+    if (!nvme_doorbell_events_leave(n)) {
+        nvme_queues_gone(n);
     }
 }
 
@@ -681,7 +723,6 @@ static void sq_ended(void *opaque)
     aio_call(sq->ctx, sq_free_in_ctx, sq);
     add_stats(&n->stats, &sq->stats);
     __atomic_fetch_sub(&sq->cq->sqs, 1, __ATOMIC_RELAXED);
-    event_notifier_cleanup(&sq->notifier);
     g_free(sq->reqs[0].data.iov);
     g_free(sq->reqs[0].data.block);
     g_free(sq->reqs);
@@ -706,6 +747,7 @@ static void sq_stop_in_ctx(void *opaque)
     NvmeSq *sq = opaque;
 
     sq->deleting = true;
+    nvme_dbbuf_sq_end(sq);
     nvme_arbiter_remove(sq);
     if (__atomic_load_n(&sq->n->resetting, __ATOMIC_RELAXED) && sq->cq->done) {
         aio_bh_schedule(sq->cq->bh); /* a full completion queue must not hold them */
@@ -740,7 +782,6 @@ void nvme_sq_delete(NvmeSq *sq, NvmeRequest *req)
     n->draining++;
     sq->delete_req = req;
     aio_call(nvme_queue_ctx(n, sq->id), remove_doorbell, &call);
-    nvme_dbbuf_detach(sq);
     aio_call(sq->ctx, sq_stop_in_ctx, sq);
 }
 

@@ -124,27 +124,126 @@ static void test_pin(const void *opaque)
     qnvme_stop(n);
 }
 
-/* A head that cannot be is an event at most (3.1.25), and the next one counts. */
+/* A head that cannot be is an event (3.1.25) when somebody looks, and the next one counts.  No
+ * value is special. */
 static void test_bad_head(const void *opaque)
 {
+    static const uint32_t bad[] = {0xffffffff, DEPTH, 0xffff};
     QNvme *n = start(opaque, true);
 
-    qnvme_create_pair(n, 1, DEPTH, 0);
-    for (unsigned round = 0; round < 3; round++) {
-        submit(n, 1, DEPTH - 1);
-        wait_entry(n, 1, DEPTH - 2, 1);
+    for (unsigned round = 0; round < G_N_ELEMENTS(bad); round++) {
+        NvmeCmd aer = {.opcode = NVME_ADM_ASYNC_EVENT_REQUEST};
+        uint16_t cid = qnvme_push(n, 0, &aer);
+
+        qnvme_ring(n, 0);
+        qnvme_create_pair(n, 1, DEPTH, 0);
         submit(n, 1, 1);
-        qnvme_doorbell(n, 1, true, DEPTH);
-        qnvme_doorbell(n, 1, true, 0xffffffff);
-        qnvme_doorbell(n, 1, true, 0xffff);
+        wait_entry(n, 1, 0, 1);
+        qnvme_doorbell(n, 1, true, bad[round]);
+        g_assert_cmphex(qnvme_identify(n, 1, 0, n->page), ==, NVME_SUCCESS);
+        g_assert_false(qnvme_ready(n, 0));
+        submit(n, 1, DEPTH - 1);
+        g_assert_cmphex(qnvme_wait(n, 0), ==, NVME_SUCCESS);
+        g_assert_cmpuint(n->last_cid, ==, cid);
+        g_assert_cmphex(n->result, ==,
+                        NVME_LOG_ERROR << 16 | NVME_AER_INVALID_DB_VALUE << 8 | NVME_AER_ERROR);
         g_usleep(20000);
         g_assert_false(entry_is_there(n, 1, DEPTH - 1, 1));
         qnvme_doorbell(n, 1, true, DEPTH - 1);
         wait_entry(n, 1, DEPTH - 1, 1);
         qnvme_delete_pair(n, 1);
-        qnvme_create_pair(n, 1, DEPTH, 0);
+        g_assert_cmphex(qnvme_get_log(n, NVME_NSID_ALL, NVME_LOG_ERROR, 64, 0, false), ==,
+                        NVME_SUCCESS);
     }
-    g_assert_cmphex(qnvme_identify(n, 1, 0, n->page), ==, NVME_SUCCESS);
+    qnvme_stop(n);
+}
+
+static unsigned lines(const char *path)
+{
+    g_autofree char *text = NULL;
+    unsigned count = 0;
+
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    for (const char *p = text; (p = strchr(p, '\n')); p++) {
+        count++;
+    }
+    return count;
+}
+
+/* A queue that was full once does not make its thread look at each later head. */
+static void test_silence(const void *opaque)
+{
+    g_autofree char *log = NULL, *args = NULL;
+    int fd = g_file_open_tmp("nvme-post-write-XXXXXX", &log, NULL);
+    unsigned seen;
+    QNvme *n;
+
+    g_assert_cmpint(fd, >=, 0);
+    close(fd);
+    args = g_strdup_printf("%s -trace nvme_doorbell_cq -D %s", drive_args, log);
+    n = qnvme_start(qhome_of(opaque), args, ",post-write=on");
+    qnvme_bring_up(n, 0, true);
+    qnvme_create_pair(n, 1, DEPTH, 0);
+    for (unsigned round = 0; round < 2; round++) {
+        submit(n, 1, DEPTH - 1);
+        wait_entry(n, 1, DEPTH - 2, 1);
+        submit(n, 1, 1);
+        g_usleep(20000);
+        qnvme_doorbell(n, 1, true, DEPTH - 2);
+        wait_entry(n, 1, DEPTH - 1, 1);
+        qnvme_doorbell(n, 1, true, DEPTH - 1);
+        g_usleep(20000);
+        qnvme_doorbell(n, 1, true, 0);
+        g_usleep(20000);
+        seen = lines(log);
+        /* The admin queue's heads are told, ours not until it looks full. */
+        submit(n, 1, DEPTH - 1);
+        wait_entry(n, 1, DEPTH - 2, 0);
+        for (unsigned head = 1; head < DEPTH; head++) {
+            qnvme_doorbell(n, 1, true, head);
+            g_usleep(5000);
+        }
+        g_assert_cmpuint(lines(log), <=, seen + 1);
+        submit(n, 1, 1);
+        wait_entry(n, 1, DEPTH - 1, 0);
+        qnvme_doorbell(n, 1, true, 0);
+    }
+    qnvme_stop(n);
+    unlink(log);
+}
+
+/* The pin does not go up for entries that the host has seen before the interrupt was due. */
+static void test_polled_pin(const void *opaque)
+{
+    QNvme *n = qnvme_start(qhome_of(opaque), drive_args, ",post-write=on");
+    unsigned raised = 0;
+
+    qtest_irq_intercept_in(n->s, "ioapic");
+    qnvme_bring_up(n, 0, false);
+    qnvme_create_pair(n, 1, DEPTH, 0);
+    /* 255 entries or 10 ms */
+    g_assert_cmphex(qnvme_set_feature(n, NVME_FEAT_INTERRUPT_COALESCING, 100 << 8 | 0xff), ==,
+                    NVME_SUCCESS);
+    qnvme_wait_pin(n, false);
+    for (unsigned i = 0; i < 24; i++) {
+        raised += qtest_irq_raises(n->s, i);
+    }
+    g_assert_cmpuint(raised, >, 0);
+    submit(n, 1, 3);
+    wait_entry(n, 1, 2, 1);
+    qnvme_doorbell(n, 1, true, 3);
+    qtest_clock_step(n->s, 20000000);
+    g_assert_false(qnvme_pin(n));
+    for (unsigned i = 0; i < 24; i++) {
+        raised -= qtest_irq_raises(n->s, i);
+    }
+    g_assert_cmpuint(raised, ==, 0);
+    submit(n, 1, 1);
+    wait_entry(n, 1, 3, 1);
+    qtest_clock_step(n->s, 20000000);
+    qnvme_wait_pin(n, true);
+    qnvme_doorbell(n, 1, true, 4);
+    qnvme_wait_pin(n, false);
     qnvme_stop(n);
 }
 
@@ -196,6 +295,8 @@ int main(int argc, char **argv)
     qhome_add("/nvme-post-write/turns", test_turns);
     qhome_add("/nvme-post-write/pin", test_pin);
     qhome_add("/nvme-post-write/bad-head", test_bad_head);
+    qhome_add("/nvme-post-write/silence", test_silence);
+    qhome_add("/nvme-post-write/polled-pin", test_polled_pin);
     qhome_add("/nvme-post-write/life", test_life);
     int res = g_test_run();
     unlink(image);
