@@ -2,12 +2,20 @@
 /* Devices: the base type, realize and unrealize, the end of an unplug. */
 #include "hw/qdev-core.h"
 #include "qdev-internal.h"
+#include "qemu/aio.h"
 
 bool qdev_hotplug;
 
 static void (*deleted_fn)(const char *id, const char *path);
 /* While an unplug ends: id and path of the devices that went, by turns, in order; else NULL. */
 static GPtrArray *deleted;
+
+/* An unrealize may wait for requests in flight, and lets the main loop run meanwhile.  What the
+ * guest does then may end another unplug: that of the device, or of what it sits on.  It is done
+ * when nobody uses any of them any more. */
+static unsigned unrealizing; /* calls of a device's unrealize() that have not returned */
+static GPtrArray *later;     /* DeviceState *, each with a reference; NULL: there never was one */
+static AioBH *later_bh;
 
 void qdev_machine_creation_done(void)
 {
@@ -44,6 +52,8 @@ static void unrealize_with_children(DeviceState *dev)
 {
     DeviceClass *dc = DEVICE_GET_CLASS(dev);
 
+    dev->unrealizing = true;
+    unrealizing++;
     for (unsigned b = dev->child_buses->len; b-- > 0;) {
         BusState *bus = dev->child_buses->pdata[b];
 
@@ -54,7 +64,10 @@ static void unrealize_with_children(DeviceState *dev)
     if (dc->unrealize) {
         dc->unrealize(dev);
     }
-    dev->realized = false;
+    dev->realized = dev->unrealizing = false;
+    if (!--unrealizing && later && later->len) {
+        aio_bh_schedule(later_bh);
+    }
 }
 
 /* dev is on its bus. */
@@ -118,7 +131,7 @@ bool qdev_realize_and_unref(DeviceState *dev, BusState *bus, GError **errp)
 
 void qdev_unrealize(DeviceState *dev)
 {
-    if (!dev->realized) {
+    if (!dev->realized || dev->unrealizing) {
         return;
     }
     device_listeners_unrealizing(dev);
@@ -151,23 +164,50 @@ static void device_unparent(Object *obj)
     qbus_leave(dev);
 }
 
-void qdev_unplug_complete(DeviceState *dev)
+static bool unplug_must_wait(void)
 {
-    g_autoptr(GPtrArray) gone = NULL;
+    return unrealizing || deleted;
+}
 
-    if (!deleted) {
-        gone = deleted = g_ptr_array_new_with_free_func(g_free);
-    }
+static void unplug_now(DeviceState *dev)
+{
+    g_autoptr(GPtrArray) gone = g_ptr_array_new_with_free_func(g_free);
+
+    deleted = gone;
     object_ref(dev);
     object_unparent(OBJECT(dev));
     dev->pending_unplug = false;
     object_unref(dev);
-    if (gone) {
-        deleted = NULL;
-        for (unsigned i = 0; i < gone->len && deleted_fn; i += 2) {
-            deleted_fn(gone->pdata[i], gone->pdata[i + 1]);
-        }
+    deleted = NULL;
+    for (unsigned i = 0; i < gone->len && deleted_fn; i += 2) {
+        deleted_fn(gone->pdata[i], gone->pdata[i + 1]);
     }
+}
+
+/* Whatever makes it wait schedules it again at its end. */
+static void unplug_later(void *unused)
+{
+    while (later->len && !unplug_must_wait()) {
+        DeviceState *dev = g_ptr_array_remove_index(later, 0);
+
+        if (object_get_parent(OBJECT(dev))) { /* else it went with another one */
+            unplug_now(dev);
+        }
+        object_unref(dev);
+    }
+}
+
+void qdev_unplug_complete(DeviceState *dev)
+{
+    if (!unplug_must_wait()) {
+        unplug_now(dev);
+        return;
+    }
+    if (!later) {
+        later = g_ptr_array_new();
+        later_bh = aio_bh_new(aio_get_main(), unplug_later, NULL);
+    }
+    g_ptr_array_add(later, object_ref(dev));
 }
 
 char *qdev_get_dev_path(DeviceState *dev)

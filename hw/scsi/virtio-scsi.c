@@ -87,14 +87,23 @@ static void put_back_front(VirtioScsiReq *req)
     }
 }
 
+static void drain_put(VirtioScsiDrain *d)
+{
+    if (!__atomic_sub_fetch(&d->left, 1, __ATOMIC_ACQ_REL)) {
+        qemu_event_set(&d->done);
+    }
+}
+
 static void completed(SCSIRequest *r)
 {
     VirtioScsiReq *req = container_of(r, VirtioScsiReq, scsi);
     VirtioScsiCtl *ctl = req->ctl;
+    VirtioScsiDrain *drain = req->drain;
     CommandResponse resp = {0};
 
     req->active = false;
     req->ctl = NULL;
+    req->drain = NULL;
     put_back_front(req);
     if (unlikely(r->aborted)) {
         fail(req, req->ended_with);
@@ -108,6 +117,9 @@ static void completed(SCSIRequest *r)
     }
     if (unlikely(ctl)) {
         virtio_scsi_ctl_put(ctl);
+    }
+    if (unlikely(drain)) {
+        drain_put(drain);
     }
 }
 
@@ -186,6 +198,7 @@ static bool dispatch(VirtIOSCSI *s, VirtioScsiReq *req)
 
     req->active = false;
     req->ctl = NULL;
+    req->drain = NULL;
     req->sense_size = __atomic_load_n(&s->sense_size, __ATOMIC_RELAXED);
     memset(q.cdb, 0, SCSI_CDB_MAX);
     if (virtio_elem_read(&req->elem, 0, &q, len) != len ||
@@ -227,6 +240,10 @@ static bool matches(const VirtioScsiScan *scan, const VirtioScsiReq *req)
 
 static void abort_request(const VirtioScsiScan *scan, VirtioScsiReq *req)
 {
+    if (scan->drain) { /* one device has one, and unrealizes once */
+        __atomic_fetch_add(&scan->drain->left, 1, __ATOMIC_ACQ_REL);
+        req->drain = scan->drain;
+    }
     if (req->scsi.aborted) {
         /* Somebody waits for it already; who comes second does not, unless nobody does. */
         if (req->ctl || !scan->ctl) {
@@ -310,19 +327,28 @@ static void fence(void *hba)
     virtio_fence(&VIRTIO_SCSI(hba)->parent_obj);
 }
 
+/* All are asked to end before the first of them is waited for: blk_cancel() bounds that, but for
+ * what the kernel keeps.  The main loop does meanwhile what is posted to it. */
 static void drain(void *hba, SCSIDevice *dev)
 {
-    for (;;) {
-        VirtioScsiScan scan = {
-            .by = SCAN_DEVICE, .dev = dev, .abort = true, .response = VIRTIO_SCSI_S_BAD_TARGET};
+    VirtIODevice *vdev = hba;
+    g_autofree VirtioScsiDrain *all = g_new0(VirtioScsiDrain, vdev->num_vqs);
 
-        virtio_scsi_scan(hba, &scan);
-        if (!scan.found) {
-            return;
-        }
-        if (!aio_poll(aio_get_main(), false)) {
-            g_usleep(200);
-        }
+    for (unsigned i = VIRTIO_SCSI_FIXED_QUEUES; i < vdev->num_vqs; i++) {
+        VirtioScsiScan scan = {.by = SCAN_DEVICE,
+                               .dev = dev,
+                               .abort = true,
+                               .response = VIRTIO_SCSI_S_BAD_TARGET,
+                               .drain = &all[i],
+                               .vq = vdev->vqs[i]};
+
+        all[i].left = 1;
+        qemu_event_init(&all[i].done, false);
+        aio_call(scan.vq->ctx, scan_in_ctx, &scan);
+        drain_put(&all[i]);
+    }
+    for (unsigned i = VIRTIO_SCSI_FIXED_QUEUES; i < vdev->num_vqs; i++) {
+        aio_await(vdev->vqs[i]->ctx, &all[i].done);
     }
 }
 

@@ -78,18 +78,25 @@ typedef struct VirtioScsiCtl {
 /* One thing less to wait for.  Any context of the device. */
 void virtio_scsi_ctl_put(VirtioScsiCtl *ctl);
 
+/* Somebody waits until requests of a queue have ended. */
+typedef struct VirtioScsiDrain {
+    unsigned left; /* atomic: requests, and one for who looks for them */
+    QemuEvent done;
+} VirtioScsiDrain;
+
 typedef struct VirtioScsiReq {
     VirtElem elem; /* first */
     VirtQueue *vq;
     SCSIRequest scsi;
     uint64_t tag;
     VirtioScsiAddress where;
-    bool active;         /* the SCSI request is under way */
-    uint8_t ended_with;  /* response if it was aborted */
-    VirtioScsiCtl *ctl;  /* that aborted it */
-    uint32_t sense_size; /* room for sense data */
-    unsigned first_in;   /* entry of elem.iov where data begins, */
-    size_t skipped;      /* after this much of it */
+    bool active;            /* the SCSI request is under way */
+    uint8_t ended_with;     /* response if it was aborted */
+    VirtioScsiCtl *ctl;     /* that aborted it */
+    VirtioScsiDrain *drain; /* that waits for its end */
+    uint32_t sense_size;    /* room for sense data */
+    unsigned first_in;      /* entry of elem.iov where data begins, */
+    size_t skipped;         /* after this much of it */
 } VirtioScsiReq;
 
 /* What to look for among the requests in flight, and what to do with it. */
@@ -99,8 +106,9 @@ typedef struct VirtioScsiScan {
     VirtioScsiAddress where;
     SCSIDevice *dev;
     bool abort;
-    uint8_t response;   /* of those that are aborted */
-    VirtioScsiCtl *ctl; /* that waits for them, or NULL */
+    uint8_t response;       /* of those that are aborted */
+    VirtioScsiCtl *ctl;     /* that waits for them, or NULL */
+    VirtioScsiDrain *drain; /* the same */
     unsigned found;
     VirtQueue *vq;
 } VirtioScsiScan;

@@ -175,6 +175,13 @@ void virtio_queue_enable_legacy(VirtQueue *vq, uint64_t addr, uint64_t align)
 
 /* --- reset ----------------------------------------------------------------------------------- */
 
+/* Of the main loop, which may come here again while it waits: a guest resets the bus, say. */
+struct VirtioResetCall {
+    VirtIODevice *vdev;
+    QemuEvent done;
+    VirtioResetCall *next;
+};
+
 static void reset_finished(VirtIODevice *vdev)
 {
     VirtioDeviceClass *vc = VIRTIO_DEVICE_GET_CLASS(vdev);
@@ -196,9 +203,11 @@ static void reset_finished(VirtIODevice *vdev)
     if (vdev->ops && vdev->ops->driver_changed) {
         vdev->ops->driver_changed(vdev->transport);
     }
-    if (vdev->reset_waiter) {
-        qemu_event_set(vdev->reset_waiter);
-        vdev->reset_waiter = NULL;
+    while (vdev->reset_calls) {
+        VirtioResetCall *c = vdev->reset_calls;
+
+        vdev->reset_calls = c->next;
+        qemu_event_set(&c->done);
     }
 }
 
@@ -245,17 +254,13 @@ void virtio_settle(VirtIODevice *vdev)
     }
 }
 
-typedef struct ResetCall {
-    VirtIODevice *vdev;
-    QemuEvent done;
-} ResetCall;
-
 static void reset_at_home(void *opaque)
 {
-    ResetCall *c = opaque;
+    VirtioResetCall *c = opaque;
     VirtIODevice *vdev = c->vdev;
 
-    vdev->reset_waiter = &c->done;
+    c->next = vdev->reset_calls;
+    vdev->reset_calls = c;
     if (!vdev->resetting) {
         begin_reset(vdev);
     }
@@ -265,7 +270,7 @@ static void reset_at_home(void *opaque)
  * kernel keeps is waited for. */
 void virtio_reset_wait(VirtIODevice *vdev)
 {
-    ResetCall c = {.vdev = vdev};
+    VirtioResetCall c = {.vdev = vdev};
 
     assert_main_loop();
     qemu_event_init(&c.done, false);

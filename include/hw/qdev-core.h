@@ -34,6 +34,7 @@ struct DeviceState {
     char *id;               /* from the user, or NULL */
     BusState *parent_bus;
     bool realized;
+    bool unrealizing;       /* its unrealize() has not returned, and may let the main loop run */
     bool hotplugged;
     bool pending_unplug;    /* device_del came, DEVICE_DELETED has not gone out */
     GPtrArray *gpios;       /* NamedGpioList; NULL: none */
@@ -104,7 +105,8 @@ bool qdev_realize_and_unref(DeviceState *dev, BusState *bus, GError **errp);
 /* Undoes qdev_realize() but for bus and tree, devices on dev's buses first; for a parent whose own realize fails after its part's
  * succeeded. */
 void qdev_unrealize(DeviceState *dev);
-/* The end of an unplug: unrealize, leave bus and tree, DEVICE_DELETED event. */
+/* The end of an unplug: unrealize, leave bus and tree, DEVICE_DELETED event.  While another device is being unrealized (which may
+ * wait, and let a guest's access come here) it is put off until that has ended; dev is kept alive until then. */
 void qdev_unplug_complete(DeviceState *dev);
 
 /* -device / device_add: opts has "driver", "id", "bus" and properties (JSON object). */

@@ -5,6 +5,7 @@
 #include "hw/qdev-monitor.h"
 #include "qapi/keyval.h"
 #include "qapi/qapi-commands.h"
+#include "qemu/aio.h"
 
 #define TYPE_RACK "rack"
 #define TYPE_RACK_BUS "Rack"
@@ -42,8 +43,14 @@ static bool card_realize(DeviceState *dev, GError **errp)
     return true;
 }
 
+/* What a guest does while an unrealize waits. */
+static void (*meanwhile)(DeviceState *dev);
+
 static void card_unrealize(DeviceState *dev)
 {
+    if (meanwhile) {
+        meanwhile(dev);
+    }
     g_string_append_printf(trace, "-%s ", name_of(dev));
 }
 
@@ -481,9 +488,51 @@ static void test_removal_takes_what_is_behind(void)
     g_assert_null(qbus_find("r1", NULL));
 }
 
+static void power_off_all(DeviceState *dev)
+{
+    qdev_unplug_complete(dev);
+    qdev_unplug_complete(qdev_find("r2", NULL));
+    qdev_unplug_complete(dev);
+}
+
+static void unplug_pending(void)
+{
+    while (aio_poll(aio_get_main(), false)) {
+    }
+}
+
+/* While a device's unrealize waits, the guest ends the unplug of what it sits on, and its own once
+ * more: each goes once, one after the other. */
+static void test_unplug_meanwhile(void)
+{
+    DeviceState *r2 = qdev_new("riser"); /* which users cannot add now */
+
+    r2->id = g_strdup("r2");
+    object_property_add_child(container_get(object_get_root(), "/machine/peripheral"), "r2",
+                              OBJECT(r2), NULL);
+    g_assert_true(qdev_realize_and_unref(r2, qbus_find("rack.0", NULL), NULL));
+    ask_guest = false;
+    add("card,bus=r2,id=x", NULL);
+    add("card,bus=r2,id=y", NULL);
+    g_string_truncate(trace, 0);
+    finalized = 0;
+    meanwhile = power_off_all;
+    g_assert_true(qdev_unplug("x", NULL));
+    take_trace("-x deleted(x,/machine/peripheral/x) ");
+    g_assert_nonnull(qdev_find("r2", NULL));
+    meanwhile = NULL;
+    unplug_pending();
+    take_trace("-y -r2 deleted(y,/machine/peripheral/y) deleted(r2,/machine/peripheral/r2) ");
+    g_assert_cmpint(finalized, ==, 3);
+    g_assert_null(qbus_find("r2", NULL));
+    unplug_pending();
+    take_trace("");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_assert_true(aio_init_main(NULL));
     trace = g_string_new(NULL);
     container_get(object_get_root(), "/machine");
     qdev_realize_and_unref(qdev_new(TYPE_RACK), sysbus_get_default(), NULL);
@@ -499,5 +548,6 @@ int main(int argc, char **argv)
     g_test_add_func("/qdev/globals", test_globals);
     g_test_add_func("/qdev/hotplug", test_hotplug);
     g_test_add_func("/qdev/removal-recursive", test_removal_takes_what_is_behind);
+    g_test_add_func("/qdev/unplug-meanwhile", test_unplug_meanwhile);
     return g_test_run();
 }

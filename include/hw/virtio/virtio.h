@@ -13,10 +13,10 @@
 #ifndef HW_VIRTIO_H
 #define HW_VIRTIO_H
 
+#include "hw/device-homes.h"
 #include "hw/qdev-core.h"
 #include "hw/virtio/vring.h"
 #include "qemu/trace.h"
-#include "hw/device-homes.h"
 
 #define TYPE_VIRTIO_DEVICE "virtio-device"
 #define TYPE_VIRTIO_BUS "virtio-bus"
@@ -24,6 +24,7 @@
 
 typedef struct VirtIODevice VirtIODevice;
 typedef struct VirtQueue VirtQueue;
+typedef struct VirtioResetCall VirtioResetCall;
 typedef void VirtQueueFn(VirtQueue *vq);
 
 /* How a queue's notifications travel. */
@@ -79,8 +80,8 @@ struct VirtQueue {
     bool coal_waits;      /* the driver has not heard of chains yet, and the timer runs */
     AioTimer *coal_timer; /* the longest that it waits; from the first wait to the queue's stop */
     bool stopping;        /* posts to the home when inflight is 0 */
-    uint32_t hint; /* atomic: newest notification's value */
-    bool hinted;   /* atomic */
+    uint32_t hint;        /* atomic: newest notification's value */
+    bool hinted;          /* atomic */
     VirtQueueStats stats;
 };
 
@@ -97,8 +98,8 @@ struct VirtIODevice {
     const char *name;              /* "virtio-blk", for messages */
     const VirtioTransportOps *ops; /* NULL until plugged */
     void *transport;
-    AddressSpace *as; /* the transport's DMA view */
-    AioContext *home; /* constant while realized */
+    AddressSpace *as;  /* the transport's DMA view */
+    AioContext *home;  /* constant while realized */
     DeviceHomes homes; /* properties of devices that have a data path */
     uint16_t device_id;
     /* --- home; atomic for readers elsewhere --- */
@@ -114,7 +115,7 @@ struct VirtIODevice {
     uint16_t config_len;
     uint8_t config[VIRTIO_CONFIG_MAX]; /* atomic bytes */
     AioBH *error_bh;                   /* a queue broke */
-    void *reset_waiter;                /* QemuEvent of the main loop */
+    VirtioResetCall *reset_calls;      /* those that wait for the reset under way */
     void *vmstate_handle;              /* main loop; of devices with resume_queue() */
     VirtQueue **vqs;
     unsigned num_vqs;
@@ -129,7 +130,7 @@ typedef struct VirtioDeviceClass {
     uint16_t device_id;     /* VIRTIO_ID_* */
     uint16_t legacy_pci_id; /* 0: the device has no legacy interface */
     uint16_t pci_class;
-    const char *romfile; /* option ROM on PCI, where its package is installed; or NULL */
+    const char *romfile;   /* option ROM on PCI, where its package is installed; or NULL */
     unsigned fixed_queues; /* queues before those that iothread-vq-mapping numbers from 0 */
     /* Main loop.  Adds queues; calls virtio_config_init().  The device's feature bits. */
     bool (*realize)(VirtIODevice *vdev, GError **errp);
@@ -186,8 +187,8 @@ void virtio_config_init(VirtIODevice *vdev, const void *content, unsigned len);
 
 /* Queue context.  The next chain, or NULL; it is in flight until push or drop. */
 VirtElem *virtqueue_pop(VirtQueue *vq);
-/* Queue context.  From now on the driver hears of used chains when max packets (0: any number) wait for that, or the first of them has waited
- * usecs; 0: at once. */
+/* Queue context.  From now on the driver hears of used chains when max packets (0: any number) wait
+ * for that, or the first of them has waited usecs; 0: at once. */
 void virtqueue_coalesce(VirtQueue *vq, uint32_t max, uint32_t usecs);
 /* Queue context: n of the chains that were pushed are no packets of their own. */
 static inline void virtqueue_not_packets(VirtQueue *vq, unsigned n)
