@@ -353,6 +353,28 @@ static void test_scsi(const void *opaque)
     scsi_stop(d);
 }
 
+/* The end of the process takes back what does not end by itself: that is no error of the disk. */
+static void test_scsi_quit(const void *opaque)
+{
+    Scsi *d = scsi_start((QHome)GPOINTER_TO_INT(opaque), false, SLOW, "",
+                         "-device scsi-hd,id=hd0,drive=d0,scsi-id=0,rerror=stop,werror=stop");
+
+    d->target = d->lun = 0;
+    scsi_init(d, 0, 4, 64, false);
+    scsi_ready(d);
+    fill_unit(d, 10);
+    begin();
+    qtest_qmp_ok(d->s, "{'execute': 'quit'}");
+    while (qtest_alive(d->s)) {
+        g_assert_cmpint(g_get_monotonic_time() - begun, <, BOUND_US + 6 * G_USEC_PER_SEC);
+        g_usleep(10000);
+    }
+    qtest_qmp_last_events(d->s);
+    g_assert_true(qtest_qmp_has_event(d->s, "SHUTDOWN"));
+    g_assert_false(qtest_qmp_has_event(d->s, "BLOCK_IO_ERROR"));
+    scsi_stop(d);
+}
+
 /* --- IDE ---------------------------------------------------------------------------------------
  */
 
@@ -530,6 +552,9 @@ int main(int argc, char **argv)
     g_test_add_data_func("/block-cancel/virtio-blk/iothreads", GINT_TO_POINTER(1), test_blk);
     g_test_add_data_func("/block-cancel/scsi/main-loop", GINT_TO_POINTER(0), test_scsi);
     g_test_add_data_func("/block-cancel/scsi/mapping", GINT_TO_POINTER(MAPPING), test_scsi);
+    g_test_add_data_func("/block-cancel/scsi-quit/main-loop", GINT_TO_POINTER(0), test_scsi_quit);
+    g_test_add_data_func("/block-cancel/scsi-quit/mapping", GINT_TO_POINTER(MAPPING),
+                         test_scsi_quit);
     g_test_add_data_func("/block-cancel/ide", NULL, test_ide);
     g_test_add_data_func("/block-cancel/hang/threads", NULL, test_hang_threads);
     g_test_add_data_func("/block-cancel/hang/ring", NULL, test_hang_ring);

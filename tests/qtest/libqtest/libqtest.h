@@ -120,6 +120,8 @@ json_object *qtest_qmp_receive(QTestState *s);
 json_object *qtest_qmp_event(QTestState *s, const char *name);
 /* True if the event is among those kept: it came before the last reply. */
 bool qtest_qmp_has_event(QTestState *s, const char *name);
+/* After the emulator has ended: keeps the events that it sent before. */
+void qtest_qmp_last_events(QTestState *s);
 void qtest_qmp_drop_events(QTestState *s);
 /* human-monitor-command; the text (g_free). */
 char *qtest_hmp(QTestState *s, const char *fmt, ...) QTEST_PRINTF(2, 3);

@@ -3,6 +3,7 @@
 #include "libqtest-private.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* Single quotes become double ones; a quote inside a string is written \". */
 static char *to_json(const char *fmt, va_list ap)
@@ -164,6 +165,20 @@ bool qtest_qmp_has_event(QTestState *s, const char *name)
         }
     }
     return false;
+}
+
+void qtest_qmp_last_events(QTestState *s)
+{
+    char buf[4096];
+    ssize_t n;
+
+    g_assert_false(qtest_alive(s));
+    while ((n = read(s->qmp.fd, buf, sizeof(buf))) > 0) {
+        g_string_append_len(s->qmp.in, buf, n);
+    }
+    while (memchr(s->qmp.in->str, '\n', s->qmp.in->len)) {
+        g_queue_push_tail(s->events, qtest_qmp_receive(s));
+    }
 }
 
 void qtest_qmp_drop_events(QTestState *s)
