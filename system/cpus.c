@@ -26,12 +26,15 @@ typedef struct CPUWork {
 extern __typeof__(ioregion_kick) ioregion_kick __attribute__((weak));
 extern __typeof__(ioregion_vcpu_exit) ioregion_vcpu_exit __attribute__((weak));
 extern __typeof__(ioregion_cancel) ioregion_cancel __attribute__((weak));
+extern __typeof__(ioregion_cancel_vcpu) ioregion_cancel_vcpu __attribute__((weak));
 
 GPtrArray *cpus;
 
 #define CPUS_MAX 1024
 
 static const AccelCPUOps *accel_ops;
+/* Main loop: from the begin of a pause until everything is resumed; nothing has run at first. */
+static bool all_paused = true;
 static __thread CPUState *current_cpu;
 
 CPUState *cpu_get_current(void)
@@ -47,6 +50,18 @@ void cpu_set_current(CPUState *cpu)
 CPUState *cpu_first(void)
 {
     return cpus && cpus->len ? g_ptr_array_index(cpus, 0) : NULL;
+}
+
+CPUState *cpu_by_index(int64_t index)
+{
+    for (unsigned i = 0; cpus && i < cpus->len; i++) {
+        CPUState *cpu = g_ptr_array_index(cpus, i);
+
+        if (cpu->cpu_index == index) {
+            return cpu;
+        }
+    }
+    return NULL;
 }
 
 void cpus_register_accel(const AccelCPUOps *ops)
@@ -90,7 +105,8 @@ int cpu_next_index(void)
 /* --- the vCPU's side
  * --------------------------------------------------------------------------------------- */
 
-/* Runs what cpu_run_on() queued, oldest first. */
+/* Runs what cpu_run_on() queued, oldest first: the vCPU's thread, or the main loop when that has
+ * ended. */
 static void run_queued_work(CPUState *cpu)
 {
     CPUWork *list = __atomic_exchange_n(&cpu->work, NULL, __ATOMIC_ACQUIRE);
@@ -220,6 +236,7 @@ static void park_all(bool unwind)
     AioContext *ctx = aio_get_main();
 
     assert_main_loop();
+    all_paused = true;
     for (unsigned i = 0; cpus && i < cpus->len; i++) {
         CPUState *cpu = g_ptr_array_index(cpus, i);
 
@@ -236,27 +253,45 @@ static void park_all(bool unwind)
     }
 }
 
+bool vcpus_are_paused(void)
+{
+    assert_main_loop();
+    return all_paused;
+}
+
 void pause_all_vcpus(void)
 {
     park_all(false);
 }
 
+static void let_go(CPUState *cpu)
+{
+    if (cpu->debug_held) {
+        return;
+    }
+    __atomic_store_n(&cpu->unwind, false, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&cpu->stop, false, __ATOMIC_SEQ_CST);
+    if (!cpu_has_thread(cpu)) {
+        __atomic_store_n(&cpu->stopped, false, __ATOMIC_RELEASE);
+    } else {
+        cpu_kick(cpu);
+    }
+}
+
 void resume_all_vcpus(void)
 {
     assert_main_loop();
+    all_paused = false;
     for (unsigned i = 0; cpus && i < cpus->len; i++) {
-        CPUState *cpu = g_ptr_array_index(cpus, i);
+        let_go(g_ptr_array_index(cpus, i));
+    }
+}
 
-        if (cpu->debug_held) {
-            continue;
-        }
-        __atomic_store_n(&cpu->unwind, false, __ATOMIC_SEQ_CST);
-        __atomic_store_n(&cpu->stop, false, __ATOMIC_SEQ_CST);
-        if (!cpu_has_thread(cpu)) {
-            __atomic_store_n(&cpu->stopped, false, __ATOMIC_RELEASE);
-        } else {
-            cpu_kick(cpu);
-        }
+void cpu_resume(CPUState *cpu)
+{
+    assert_main_loop();
+    if (!all_paused) {
+        let_go(cpu);
     }
 }
 
@@ -278,8 +313,14 @@ void cpu_run_on(CPUState *cpu, void (*fn)(CPUState *cpu, void *opaque), void *op
                                         __ATOMIC_RELAXED)) {
     }
     cpu_kick(cpu);
+    /* While it waits the vCPU may be unplugged: cpu is looked at as long as the work is not done
+     * only, for who ends the thread does it. */
     while (!__atomic_load_n(&work.done, __ATOMIC_ACQUIRE)) {
-        aio_poll(aio_get_main(), true);
+        if (__atomic_load_n(&cpu->thread_ended, __ATOMIC_ACQUIRE)) {
+            run_queued_work(cpu);
+        } else {
+            aio_poll(aio_get_main(), true);
+        }
     }
 }
 
@@ -308,14 +349,15 @@ void cpu_stop_thread(CPUState *cpu)
     }
     __atomic_store_n(&cpu->unwind, true, __ATOMIC_SEQ_CST);
     __atomic_store_n(&cpu->unplug, true, __ATOMIC_SEQ_CST);
-    if (ioregion_cancel) {
-        ioregion_cancel(NULL);
+    if (ioregion_cancel_vcpu) {
+        ioregion_cancel_vcpu(cpu);
     }
     cpu_kick(cpu);
     while (!__atomic_load_n(&cpu->thread_ended, __ATOMIC_ACQUIRE)) {
         aio_poll(aio_get_main(), true);
     }
     qemu_thread_join(&cpu->thread);
+    run_queued_work(cpu); /* what came when the thread had looked for the last time */
     if (accel_ops && accel_ops->park) {
         accel_ops->park(cpu);
     }
@@ -325,6 +367,7 @@ void cpu_stop_thread(CPUState *cpu)
 
 void cpu_mark_ended(CPUState *cpu)
 {
+    run_queued_work(cpu);
     if (ioregion_vcpu_exit) {
         ioregion_vcpu_exit(cpu);
     }

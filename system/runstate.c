@@ -286,7 +286,8 @@ static json_object *cause_event(ShutdownCause cause)
 
 void qemu_system_reset(ShutdownCause reason)
 {
-    bool running = runstate_is_running();
+    /* One that comes while another function pauses the vCPUs leaves them to that. */
+    bool resume = runstate_is_running() && !vcpus_are_paused();
     RunState state = runstate_get();
 
     assert_main_loop();
@@ -306,10 +307,10 @@ void qemu_system_reset(ShutdownCause reason)
         if (state == RUN_STATE_SUSPENDED) { /* it starts anew */
             runstate_set(RUN_STATE_RUNNING);
             state_changed(true, RUN_STATE_RUNNING);
-            running = true;
+            resume = true;
         }
     }
-    if (running) {
+    if (resume) {
         resume_all_vcpus();
     }
 }

@@ -30,7 +30,7 @@ typedef struct CPUState {
     bool stop, stopped, exit_request, unplug;
     /* Atomics.  unwind: a vCPU inside an access goes on until it is out of it and parks in its run loop (reset, unplug).
      * parked_in_access: where it parked, valid while stopped. */
-    bool unwind, parked_in_access, thread_ended;
+    bool unwind, parked_in_access, thread_ended; /* thread_ended: looks at nothing of this any more */
     bool in_access;              /* the thread is inside an I/O access; its own */
     uint32_t wake_seq;           /* atomic; futex of a parked vCPU, grows with each kick */
     uint32_t started;            /* atomic; futex of cpu_start_thread() */
@@ -51,14 +51,22 @@ void cpu_set_current(CPUState *cpu);
 /* All vCPUs in order of index; main loop. */
 extern GPtrArray *cpus;
 CPUState *cpu_first(void);
+/* The one with this cpu_index, which is not its place in the list where some come and go; NULL: there is none.  Main loop. */
+CPUState *cpu_by_index(int64_t index);
 
 /* Parks all vCPU threads / lets them go.  Main loop.  pause waits; a vCPU that waits for a home parks inside its wait.
  * Commands from vCPUs to the main loop are served while it waits. */
 void pause_all_vcpus(void);
 void resume_all_vcpus(void);
+/* From the begin of pause_all_vcpus() to resume_all_vcpus(), and before anything has run: whoever pauses then, for what another function
+ * has paused for already, leaves it to that to resume.  Main loop. */
+bool vcpus_are_paused(void);
+/* Lets one go that has come while the others run; while they are paused it goes with them.  Main loop. */
+void cpu_resume(CPUState *cpu);
 /* Makes the vCPU leave guest mode (or an ioregion wait) and look at its flags.  Any thread. */
 void cpu_kick(CPUState *cpu);
-/* Runs fn in the vCPU's thread and waits; the vCPU need not be running guest code.  Main loop. */
+/* Runs fn in the vCPU's thread and waits; the vCPU need not be running guest code.  Main loop, which runs fn itself when the thread has
+ * ended.  The main loop is polled: when it returns cpu may have been unplugged. */
 void cpu_run_on(CPUState *cpu, void (*fn)(CPUState *cpu, void *opaque), void *opaque);
 /* Called by a vCPU thread where it may park (its loop, and inside ioregion waits): runs queued work and parks while .stop. */
 void cpu_process_events(CPUState *cpu);
@@ -90,7 +98,7 @@ typedef struct AccelCPUOps {
     void (*reset)(CPUState *cpu);          /* vCPU parked, main loop */
     void (*dump_regs)(CPUState *cpu, GString *out);
     void (*nmi)(CPUState *cpu);            /* pulses the local APIC's LINT1; main loop */
-    /* For a debugger; in the vCPU's thread (cpu_run_on()); NULL: there is nothing to debug. */
+    /* For a debugger; in the vCPU's thread (cpu_run_on()), or the main loop as long as the vCPU has not run; NULL: there is nothing to debug. */
     bool (*debug_get_regs)(CPUState *cpu, struct X86DebugRegs *regs);
     bool (*debug_set_regs)(CPUState *cpu, const struct X86DebugRegs *regs);
     bool (*debug_translate)(CPUState *cpu, uint64_t linear, uint64_t *physical);

@@ -10,6 +10,7 @@
  *   memory       ioregion_set_home, ioregion_set_ioregionfd, ioregion_drain, ioregion_describe, ioregion_forward_*
  *   cpus.c       ioregion_kick (from cpu_kick), ioregion_vcpu_exit; cpu_process_events() is called from inside a wait
  *   reset, stop  ioregion_cancel, ioregion_flush_all
+ *   unplug       ioregion_cancel_vcpu
  *   accel/kvm    ioregion_set_engine_policy once the VM exists
  *   qdev         device_listener callbacks (hw/qdev-core.h), for device=,region=
  *   monitor      ioregion_query, ioregion_info
@@ -88,6 +89,8 @@ void ioregion_flush_all(void);
 /* Takes every outstanding wait of mr (NULL: of all regions) back with a defined outcome: all-ones, dropped write; the home skips those
  * commands that it has not begun.  Main loop; does not wait. */
 void ioregion_cancel(MemoryRegion *mr);
+/* The same for the one wait of a vCPU whose thread has not ended. */
+void ioregion_cancel_vcpu(struct CPUState *cpu);
 
 /* --- engines ---------------------------------------------------------------------------------------------------------- */
 

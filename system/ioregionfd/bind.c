@@ -164,14 +164,17 @@ static bool check_free(IoRegionFd *ior, GPtrArray *list, GError **errp)
     return true;
 }
 
-/* vCPUs stand still while a region changes hands: no access is half in the old place. */
+/* vCPUs stand still while a region changes hands: no access is half in the old place.  True: the
+ * caller resumes them; somebody who has begun to pause them already does so himself. */
 static bool vcpus_hold(void)
 {
+    bool mine = !vcpus_are_paused();
+
     if (!runstate_is_running()) {
         return false;
     }
     pause_all_vcpus();
-    return true;
+    return mine;
 }
 
 static void give_back(IoRegionFd *ior)

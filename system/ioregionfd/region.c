@@ -210,6 +210,15 @@ void ioregion_cancel(MemoryRegion *mr)
     }
 }
 
+void ioregion_cancel_vcpu(CPUState *cpu)
+{
+    IoRegionWaiter *w = __atomic_load_n(&cpu->waiter, __ATOMIC_ACQUIRE);
+
+    if (w) {
+        waiter_cancel(w, NULL, NULL, WAIT_FAIL_CANCELLED);
+    }
+}
+
 /* --- vCPUs
  * ---------------------------------------------------------------------------------------------------------------------
  */

@@ -17,6 +17,7 @@ typedef struct TestCpu {
     /* Atomics: the thread pretends to wait for the main loop inside an access until answered is
      * set. */
     bool enter_access, answered;
+    bool linger; /* atomic: the thread that is to end waits with it */
     bool reset_in_access;
 } TestCpu;
 
@@ -56,6 +57,9 @@ static void *cpu_thread(void *opaque)
         }
         __atomic_fetch_add(&t->steps, 1, __ATOMIC_RELEASE);
         sched_yield();
+    }
+    while (__atomic_load_n(&t->linger, __ATOMIC_ACQUIRE)) {
+        g_usleep(100);
     }
     cpu_mark_ended(&t->cs);
     return NULL;
@@ -220,6 +224,123 @@ static void test_reset_in_access(void)
     pause_all_vcpus();
 }
 
+static void resume_one(void *opaque)
+{
+    TestCpu *t = opaque;
+
+    cpu_resume(&test_cpus[0].cs);
+    answer(t);
+}
+
+/* One that comes while all are being paused does not run before the others do. */
+static void test_resume_one(void)
+{
+    TestCpu *t = &test_cpus[2];
+
+    g_assert_true(vcpus_are_paused());
+    cpu_resume(&test_cpus[0].cs);
+    assert_all_still();
+    start_access(t);
+    g_assert_false(vcpus_are_paused());
+    pause_all_vcpus();
+    aio_post(aio_get_main(), resume_one, t);
+    cpus_end_accesses();
+    g_assert_true(test_cpus[0].cs.stopped);
+    assert_all_still();
+    resume_all_vcpus();
+    wait_steps(&test_cpus[0]);
+    /* While the others run it goes at once, and they are left alone. */
+    test_cpus[0].cs.stop = true;
+    cpu_kick(&test_cpus[0].cs);
+    while (!__atomic_load_n(&test_cpus[0].cs.stopped, __ATOMIC_ACQUIRE)) {
+        g_usleep(100);
+    }
+    cpu_resume(&test_cpus[0].cs);
+    wait_steps(&test_cpus[0]);
+    pause_all_vcpus();
+}
+
+static void test_by_index(void)
+{
+    CPUState *gone = &test_cpus[1].cs;
+
+    cpu_list_remove(gone);
+    g_assert_null(cpu_by_index(1));
+    g_assert_true(cpu_by_index(2) == &test_cpus[2].cs);
+    g_assert_null(cpu_by_index(N));
+    g_assert_null(cpu_by_index(-1));
+    g_assert_null(cpu_by_index(INT64_C(1) << 32));
+    cpu_list_add(gone);
+    g_assert_true(cpu_by_index(1) == gone);
+}
+
+typedef struct Late {
+    TestCpu *t;
+    int n;
+} Late;
+
+static void count_any(CPUState *cpu, void *opaque)
+{
+    ++*(int *)opaque;
+}
+
+static void work_for_one_that_ends(void *opaque)
+{
+    Late *late = opaque;
+
+    __atomic_store_n(&late->t->linger, false, __ATOMIC_RELEASE);
+    cpu_run_on(&late->t->cs, count_any, &late->n);
+    late->n += 10;
+}
+
+/* Work for a vCPU that is being unplugged is done, whichever comes first. */
+static void test_work_and_unplug(void)
+{
+    for (int round = 0; round < (int)soak(200, 5000); round++) {
+        TestCpu *t = &test_cpus[N - 1];
+        Late late = {t};
+
+        t->linger = true;
+        aio_post(aio_get_main(), work_for_one_that_ends, &late);
+        cpu_stop_thread(&t->cs);
+        g_assert_cmpint(late.n, ==, 11);
+        cpu_run_on(&t->cs, count_any, &late.n); /* without a thread */
+        g_assert_cmpint(late.n, ==, 12);
+        cpu_list_remove(&t->cs);
+        t->cs = (CPUState){.cpu_index = N - 1};
+        g_assert_true(cpu_start_thread(&t->cs, NULL));
+        cpu_list_add(&t->cs);
+    }
+}
+
+static void unplug(void *opaque)
+{
+    TestCpu *t = opaque;
+
+    cpu_stop_thread(&t->cs);
+    memset(&t->cs, 0x5a, sizeof(t->cs)); /* freed */
+}
+
+/* The other way round: the unplug comes while the work is waited for. */
+static void test_unplug_under_work(void)
+{
+    for (int round = 0; round < (int)soak(200, 5000); round++) {
+        TestCpu *t = &test_cpus[N - 1];
+        int n = 0;
+
+        cpu_list_remove(&t->cs);
+        aio_post(aio_get_main(), unplug, t);
+        cpu_run_on(&t->cs, count_any, &n);
+        g_assert_cmpint(n, ==, 1);
+        while (t->cs.cpu_index == N - 1) {
+            aio_poll(aio_get_main(), true);
+        }
+        t->cs = (CPUState){.cpu_index = N - 1};
+        g_assert_true(cpu_start_thread(&t->cs, NULL));
+        cpu_list_add(&t->cs);
+    }
+}
+
 static void test_end(void)
 {
     resume_all_vcpus();
@@ -240,6 +361,10 @@ int main(int argc, char **argv)
     g_test_add_func("/cpus/work", test_work);
     g_test_add_func("/cpus/park-in-access", test_park_in_access);
     g_test_add_func("/cpus/reset-in-access", test_reset_in_access);
+    g_test_add_func("/cpus/resume-one", test_resume_one);
+    g_test_add_func("/cpus/by-index", test_by_index);
+    g_test_add_func("/cpus/work-and-unplug", test_work_and_unplug);
+    g_test_add_func("/cpus/unplug-under-work", test_unplug_under_work);
     g_test_add_func("/cpus/end", test_end);
     return g_test_run();
 }
