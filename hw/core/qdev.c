@@ -86,13 +86,14 @@ static bool realize_plugged(DeviceState *dev, GError **errp)
     if (dev->hotplugged) {
         device_cold_reset(dev);
     }
-    if (!hotplug_plug(handler, dev, errp)) {
-        qdev_unrealize(dev);
-        return false;
-    }
     if (!device_listeners_realized(dev, errp)) {
         /* They have undone what they did themselves. */
         unrealize_with_children(dev);
+        return false;
+    }
+    /* Last: the guest may be told of it, and that cannot be taken back. */
+    if (!hotplug_plug(handler, dev, errp)) {
+        qdev_unrealize(dev);
         return false;
     }
     return true;

@@ -80,7 +80,7 @@ typedef struct BusClass {
     void (*print_dev)(GString *out, DeviceState *dev, int indent);
 } BusClass;
 
-/* Methods of TYPE_HOTPLUG_HANDLER.  plug: after realize of a hot-plugged or cold-plugged device.  unplug_request: the guest is
+/* Methods of TYPE_HOTPLUG_HANDLER.  plug: the last step of a hot-plugged or cold-plugged device's realize.  unplug_request: the guest is
  * asked (the handler ends it, at once or later, with qdev_unplug_complete()); unplug: called at the end of an immediate unplug, before
  * unrealize.  NULL members are skipped; without unplug_request, unplug is immediate. */
 typedef struct HotplugHandlerClass {
@@ -170,7 +170,7 @@ typedef struct DeviceListener DeviceListener;
 struct DeviceListener {
     /* Before dev's realize, when its properties can still be set; false with errp makes that fail.  May be NULL. */
     bool (*realizing)(DeviceListener *l, DeviceState *dev, GError **errp);
-    /* After dev's own realize and plug succeeded; false with errp makes the realize fail (and undoes it).  May be NULL. */
+    /* After dev's own realize succeeded, before plug; false with errp makes the realize fail (and undoes it).  May be NULL. */
     bool (*realized)(DeviceListener *l, DeviceState *dev, GError **errp);
     /* Before dev's unrealize. May be NULL. */
     void (*unrealizing)(DeviceListener *l, DeviceState *dev);
