@@ -94,11 +94,20 @@ static bool enable_hyperv(KVMVcpu *v, const X86CPU *cpu, GError **errp)
     return r >= 0;
 }
 
+static size_t cpuid_size(const struct kvm_cpuid2 *cpuid)
+{
+    return sizeof(*cpuid) + cpuid->nent * sizeof(cpuid->entries[0]);
+}
+
 bool kvm_set_cpuid(KVMVcpu *v, const struct kvm_cpuid2 *cpuid, GError **errp)
 {
-    int r = enable_hyperv(v, X86_CPU(v->cpu), errp)
-                ? kvm_vcpu_ioctl(v, KVM_SET_CPUID2, (void *)cpuid)
-                : 1;
+    int r;
+
+    if (v->cpuid && v->cpuid->nent == cpuid->nent && !memcmp(v->cpuid, cpuid, cpuid_size(cpuid))) {
+        return true;
+    }
+    r = enable_hyperv(v, X86_CPU(v->cpu), errp) ? kvm_vcpu_ioctl(v, KVM_SET_CPUID2, (void *)cpuid)
+                                                : 1;
 
     if (r > 0) {
         return false;
@@ -107,5 +116,7 @@ bool kvm_set_cpuid(KVMVcpu *v, const struct kvm_cpuid2 *cpuid, GError **errp)
         error_setg_errno(errp, -r, "-cpu: KVM refuses the CPUID of vCPU %d", v->cpu->cpu_index);
         return false;
     }
+    g_free(v->cpuid);
+    v->cpuid = g_memdup2(cpuid, cpuid_size(cpuid));
     return true;
 }

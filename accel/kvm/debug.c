@@ -142,7 +142,8 @@ bool kvm_debug_translate(CPUState *cpu, uint64_t linear, uint64_t *physical)
 {
     struct kvm_translation tr = {.linear_address = linear};
 
-    if (kvm_vcpu_ioctl(kvm_vcpu(cpu), KVM_TRANSLATE, &tr) < 0 || !tr.valid) {
+    /* No KVMVcpu: it was unplugged while its debugger waited. */
+    if (!kvm_vcpu(cpu) || kvm_vcpu_ioctl(kvm_vcpu(cpu), KVM_TRANSLATE, &tr) < 0 || !tr.valid) {
         return false;
     }
     *physical = tr.physical_address;

@@ -50,6 +50,7 @@ typedef struct KVMVcpu {
     bool access_pending; /* the kernel waits for a home's answer; the next KVM_RUN goes on with that
                           */
     bool tsc_deadline_armed;
+    struct kvm_cpuid2 *cpuid; /* what KVM has been told: it does not take it again from one that ran */
     DebugSetup debug; /* what a debugger wants it to stop at */
     KVMLapic *lapic; /* kernel-irqchip=off; else NULL */
 } KVMVcpu;
@@ -108,6 +109,12 @@ void kvm_routes_flush(void);
 bool kvm_lapic_init_vm(GError **errp);
 /* Main loop, the vCPU's thread does not run yet / is parked. */
 void kvm_lapic_create(KVMVcpu *v);
+/* Last, in the vCPU's thread: nobody kicks it any more. */
+void kvm_lapic_leave(KVMVcpu *v);
+/* Main loop, the vCPU's thread has ended or does not run yet: v->lapic stays on the bus without a processor, and gets v as its new one
+ * later. */
+void kvm_lapic_park(KVMVcpu *v);
+void kvm_lapic_reuse(KVMVcpu *v);
 void kvm_lapic_reset(KVMVcpu *v);
 /* The vCPU's thread.  enter: before KVM_RUN; false: the processor halts, wait for a kick.  left: after
  * it.  halt: it executed HLT.  mmio, msr: true if the access was its own APIC's. */

@@ -23,7 +23,9 @@ typedef enum CpuState { CPU_RUNS, CPU_HALTED, CPU_WAITS_FOR_SIPI } CpuState;
 
 struct KVMLapic {
     ApicCore core;
-    KVMVcpu *vcpu;
+    QemuMutex lock;      /* who kicks the processor, and who takes it away */
+    CPUState *cpu;       /* lock; NULL: unplugged */
+    KVMVcpu *vcpu;       /* main loop and the vCPU's thread */
     uint32_t signals;    /* atomic */
     uint8_t sipi_vector; /* atomic */
     CpuState state;      /* the thread's */
@@ -64,8 +66,9 @@ static void attention(void *opaque, ApicMode mode, uint8_t vector)
     if (signal) {
         __atomic_or_fetch(&l->signals, signal, __ATOMIC_SEQ_CST);
     }
-    if (l->vcpu->cpu != cpu_get_current()) { /* it looks before it enters, anyway */
-        cpu_kick(l->vcpu->cpu);
+    QEMU_LOCK_GUARD(&l->lock);
+    if (l->cpu && l->cpu != cpu_get_current()) { /* it looks before it enters, anyway */
+        cpu_kick(l->cpu);
     }
 }
 
@@ -332,6 +335,8 @@ void kvm_lapic_create(KVMVcpu *v)
 
     v->lapic = l;
     l->vcpu = v;
+    l->cpu = v->cpu;
+    qemu_mutex_init(&l->lock);
     l->tsc_khz = khz > 0 ? (uint32_t)khz : 1000000;
     apic_init(&l->core, v->cpu->apic_id, v->cpu->cpu_index == 0, &apic_ops, l);
     l->timer = aio_timer_new(aio_get_main(), QEMU_CLOCK_VIRTUAL, timer_fired, l);
@@ -348,6 +353,33 @@ void kvm_lapic_reset(KVMVcpu *v)
     __atomic_store_n(&l->signals, 0, __ATOMIC_RELAXED);
     l->state = v->cpu->cpu_index == 0 ? CPU_RUNS : CPU_WAITS_FOR_SIPI;
     v->run->cr8 = 0;
+}
+
+void kvm_lapic_leave(KVMVcpu *v)
+{
+    QEMU_LOCK_GUARD(&v->lapic->lock);
+
+    v->lapic->cpu = NULL;
+}
+
+void kvm_lapic_park(KVMVcpu *v)
+{
+    KVMLapic *l = v->lapic;
+
+    kvm_lapic_leave(v);          /* if its thread never ran */
+    apic_reset(&l->core, false); /* ends its timers, too */
+    l->vcpu = NULL;
+}
+
+void kvm_lapic_reuse(KVMVcpu *v)
+{
+    KVMLapic *l = v->lapic;
+
+    l->vcpu = v;
+    kvm_lapic_reset(v);
+    qemu_mutex_lock(&l->lock);
+    l->cpu = v->cpu;
+    qemu_mutex_unlock(&l->lock);
 }
 
 void kvm_lapic_inject_nmi(KVMVcpu *v)

@@ -508,6 +508,9 @@ static void *vcpu_thread(void *opaque)
     cpu_mark_started(v->cpu);
     run_loop(v);
     kvm_finish_io(v);
+    if (v->lapic) {
+        kvm_lapic_leave(v);
+    }
     cpu_mark_ended(v->cpu);
     return NULL;
 }
@@ -516,11 +519,11 @@ static void *vcpu_thread(void *opaque)
  * -------------------------------------------------------------------------------------------------
  */
 
-/* KVM takes no vCPU away: those that were unplugged wait here for the next one of their APIC id.
- * Main loop. */
+/* KVM takes no vCPU away: what there is of those that were unplugged, or whose realize failed,
+ * waits here for the next one of their APIC id.  Main loop. */
 static GPtrArray *parked; /* KVMVcpu, without a CPUState */
 
-static bool reuse_vcpu(KVMVcpu *v)
+static void reuse_vcpu(KVMVcpu *v)
 {
     for (unsigned i = 0; parked && i < parked->len; i++) {
         KVMVcpu *old = g_ptr_array_index(parked, i);
@@ -529,82 +532,78 @@ static bool reuse_vcpu(KVMVcpu *v)
             v->fd = old->fd;
             v->run = old->run;
             v->run_fd = old->run_fd;
+            v->lapic = old->lapic;
+            v->cpuid = old->cpuid;
             v->fresh = false;
             g_ptr_array_remove_index_fast(parked, i);
             g_free(old);
-            return true;
+            return;
         }
     }
-    return false;
 }
 
 static void park_vcpu(CPUState *cpu)
 {
     KVMVcpu *v = kvm_vcpu(cpu);
-    KVMVcpu *rest;
 
-    if (!v || v->lapic) {
-        return; /* its local APIC is known to the others: such a vCPU ends with the program */
+    if (!v) {
+        return;
     }
-    rest = g_new0(KVMVcpu, 1);
-    rest->apic_id = v->apic_id;
-    rest->fd = v->fd;
-    rest->run = v->run;
-    rest->run_fd = v->run_fd;
+    cpu->accel = NULL;
+    if (v->lapic) {
+        kvm_lapic_park(v);
+    }
+    if (v->fd < 0) { /* KVM knows nothing of it */
+        g_free(v);
+        return;
+    }
+    v->cpu = NULL;
     if (!parked) {
         parked = g_ptr_array_new();
     }
-    g_ptr_array_add(parked, rest);
-    cpu->accel = NULL;
-    g_free(v);
+    g_ptr_array_add(parked, v);
 }
 
+/* Fills in what is not there yet: what an earlier one left is used again. */
 static bool open_vcpu(KVMVcpu *v, GError **errp)
 {
+    size_t run_size = (size_t)kvm_state->vcpu_mmap_size;
     CPUState *cpu = v->cpu;
-    int r;
 
     v->apic_id = cpu->apic_id;
-    if (reuse_vcpu(v)) {
-        return kvm_set_cpuid(v, X86_CPU(cpu)->cpuid, errp);
+    reuse_vcpu(v);
+    if (v->fd < 0) {
+        int r = kvm_vm_ioctl(KVM_CREATE_VCPU, (void *)(uintptr_t)cpu->apic_id);
+
+        if (r < 0) {
+            error_setg_errno(errp, -r, "-smp: KVM refuses vCPU %d (APIC id %u)", cpu->cpu_index,
+                             cpu->apic_id);
+            return false;
+        }
+        v->fd = r;
     }
-    r = kvm_vm_ioctl(KVM_CREATE_VCPU, (void *)(uintptr_t)cpu->apic_id);
-    if (r < 0) {
-        error_setg_errno(errp, -r, "-smp: KVM refuses vCPU %d (APIC id %u)", cpu->cpu_index,
-                         cpu->apic_id);
-        return false;
+    if (!v->run) {
+        void *run = mmap(NULL, run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
+
+        if (run == MAP_FAILED) {
+            error_setg_errno(errp, errno, "-smp: cannot map the run page of vCPU %d",
+                             cpu->cpu_index);
+            return false;
+        }
+        v->run = run;
     }
-    v->fd = r;
-    v->run =
-        mmap(NULL, (size_t)kvm_state->vcpu_mmap_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
-    if (v->run == MAP_FAILED) {
-        error_setg_errno(errp, errno, "-smp: cannot map the run page of vCPU %d", cpu->cpu_index);
-        v->run = NULL;
-        return false;
+    if (v->run_fd < 0) {
+        v->run_fd = ioregion_vcpu_file(v->fd, v->run, run_size, errp);
     }
-    v->run_fd = ioregion_vcpu_file(v->fd, v->run, (size_t)kvm_state->vcpu_mmap_size, errp);
     if (v->run_fd < 0 || !kvm_set_cpuid(v, X86_CPU(cpu)->cpuid, errp)) {
         return false;
     }
-    if (kvm_irqchip_mode() == KVM_IRQCHIP_OFF) {
+    if (v->lapic) {
+        kvm_lapic_reuse(v);
+    } else if (kvm_irqchip_mode() == KVM_IRQCHIP_OFF) {
         kvm_lapic_create(v);
     }
     return true;
-}
-
-static void free_vcpu(KVMVcpu *v)
-{
-    if (v->run_fd >= 0 && v->run_fd != v->fd) {
-        close(v->run_fd);
-    }
-    if (v->run) {
-        munmap(v->run, (size_t)kvm_state->vcpu_mmap_size);
-    }
-    if (v->fd >= 0) {
-        close(v->fd);
-    }
-    v->cpu->accel = NULL;
-    g_free(v);
 }
 
 static bool create_vcpu_thread(CPUState *cpu, GError **errp)
@@ -619,7 +618,7 @@ static bool create_vcpu_thread(CPUState *cpu, GError **errp)
     v->fresh = kvm_vcpus_fresh();
     cpu->accel = v;
     if (!open_vcpu(v, errp) || !qemu_thread_create(&cpu->thread, name, vcpu_thread, v, errp)) {
-        free_vcpu(v);
+        park_vcpu(cpu);
         return false;
     }
     kvm_coalesced_set_ring(v->run);
