@@ -3,11 +3,15 @@
 #include "hw/acpi/cpu_hotplug.h"
 
 #include "qapi/qapi-events.h"
+#include "system/runstate.h"
 
 enum { REG_SELECTOR = 0, REG_FLAGS = 4, REG_COMMAND = 5, REG_DATA = 8 };
 /* Read as state, written to clear or to act. */
 enum { FLAG_ENABLED = BIT(0), FLAG_INSERT = BIT(1), FLAG_REMOVE = BIT(2), FLAG_EJECT = BIT(3) };
 enum { CMD_NEXT_EVENT = 0, CMD_OST_EVENT = 1, CMD_OST_STATUS = 2, CMD_ARCH_ID = 3 };
+/* What _OST speaks of, and what it says of an ejection (ACPI 6.4, 6.3.5). */
+enum { OST_EJECT_REQUEST = 3, OST_OSPM_EJECT = 0x103 };
+enum { OST_SUCCESS = 0, OST_EJECT_IN_PROGRESS = 0x84 };
 
 static CPUHotplugSlot *selected(CPUHotplug *s)
 {
@@ -51,7 +55,8 @@ static void write_flags(CPUHotplug *s, CPUHotplugSlot *slot, uint8_t val)
         slot->insert = false;
     } else if (val & FLAG_REMOVE) {
         slot->remove = false;
-    } else if ((val & FLAG_EJECT) && slot->cpu && slot->cpu->cpu_index && slot->removing) {
+    } else if ((val & FLAG_EJECT) && slot->cpu && slot->cpu->cpu_index) {
+        /* Asked or not: an OS may let a processor go of its own accord. */
         slot->ejecting = true;
         aio_bh_schedule(s->eject_bh);
     }
@@ -86,7 +91,10 @@ static void write_data(CPUHotplug *s, CPUHotplugSlot *slot, uint32_t val)
     if (s->command == CMD_OST_EVENT) {
         slot->ost_event = val;
     } else if (s->command == CMD_OST_STATUS) {
+        slot->ost_source = slot->ost_event;
         slot->ost_status = val;
+        slot->ost_event = 0;
+        slot->ost_pending = true;
         aio_bh_schedule(s->ost_bh);
     }
 }
@@ -140,7 +148,7 @@ static CPUState *take_ejected(CPUHotplug *s)
 
         if (cpu && slot->ejecting) {
             slot->cpu = NULL;
-            slot->ejecting = slot->removing = slot->insert = slot->remove = false;
+            slot->ejecting = slot->insert = slot->remove = false;
             return cpu;
         }
     }
@@ -153,27 +161,51 @@ static void eject(void *opaque)
     CPUState *cpu;
 
     while ((cpu = take_ejected(s))) {
+        DEVICE(cpu)->pending_unplug = true;
         qdev_unplug_complete(DEVICE(cpu));
         s->ejected(s->opaque);
     }
 }
 
+/* The report about slot n, once; *stays: the processor that it says will not go, or NULL. */
+static bool take_ost(CPUHotplug *s, unsigned n, ACPIOSTInfo *info, CPUState **stays)
+{
+    QEMU_LOCK_GUARD(&s->lock);
+    CPUHotplugSlot *slot = &s->slots[n];
+    bool failed = (slot->ost_source == OST_EJECT_REQUEST || slot->ost_source == OST_OSPM_EJECT) &&
+                  slot->ost_status != OST_SUCCESS && slot->ost_status != OST_EJECT_IN_PROGRESS;
+
+    if (!slot->ost_pending) {
+        return false;
+    }
+    slot->ost_pending = false;
+    info->source = slot->ost_source;
+    info->status = slot->ost_status;
+    info->device = slot->cpu ? DEVICE(slot->cpu)->id : NULL;
+    *stays = failed && !slot->ejecting ? slot->cpu : NULL;
+    if (*stays) {
+        slot->remove = false;
+    }
+    return true;
+}
+
 static void tell_ost(CPUHotplug *s, unsigned n)
 {
-    g_autofree char *slot_name = g_strdup_printf("%u", n);
-    g_autofree char *device = NULL;
-    ACPIOSTInfo info = {.slot = slot_name, .slot_type = ACPI_SLOT_TYPE_CPU};
+    g_autofree char *slot_name = NULL;
+    ACPIOSTInfo info = {.slot_type = ACPI_SLOT_TYPE_CPU};
+    CPUState *stays;
 
-    qemu_mutex_lock(&s->lock);
-    info.source = s->slots[n].ost_event;
-    info.status = s->slots[n].ost_status;
-    s->slots[n].ost_event = s->slots[n].ost_status = 0;
-    if (s->slots[n].cpu && DEVICE(s->slots[n].cpu)->id) {
-        device = g_strdup(DEVICE(s->slots[n].cpu)->id);
+    if (!take_ost(s, n, &info, &stays)) {
+        return;
     }
-    qemu_mutex_unlock(&s->lock);
-    info.device = device;
+    info.slot = slot_name = g_strdup_printf("%u", n);
     qapi_event_send_acpi_device_ost(&info);
+    if (stays && DEVICE(stays)->pending_unplug) {
+        g_autofree char *path = object_get_canonical_path(OBJECT(stays));
+
+        DEVICE(stays)->pending_unplug = false; /* it may be asked again */
+        qapi_event_send_device_unplug_guest_error(DEVICE(stays)->id, path);
+    }
 }
 
 static void ost(void *opaque)
@@ -181,9 +213,7 @@ static void ost(void *opaque)
     CPUHotplug *s = opaque;
 
     for (unsigned n = 0; n < s->n; n++) {
-        if (s->slots[n].ost_event || s->slots[n].ost_status) {
-            tell_ost(s, n);
-        }
+        tell_ost(s, n);
     }
 }
 
@@ -192,7 +222,7 @@ void cpu_hotplug_plug(CPUHotplug *s, CPUState *cpu, bool announced)
     qemu_mutex_lock(&s->lock);
     s->slots[cpu->cpu_index].cpu = cpu;
     s->slots[cpu->cpu_index].insert = announced;
-    s->slots[cpu->cpu_index].remove = s->slots[cpu->cpu_index].removing = false;
+    s->slots[cpu->cpu_index].remove = false;
     qemu_mutex_unlock(&s->lock);
     if (announced) {
         acpi_pm_gpe(s->pm, CPU_HOTPLUG_GPE);
@@ -202,21 +232,48 @@ void cpu_hotplug_plug(CPUHotplug *s, CPUState *cpu, bool announced)
 void cpu_hotplug_unplug_request(CPUHotplug *s, CPUState *cpu)
 {
     qemu_mutex_lock(&s->lock);
-    s->slots[cpu->cpu_index].remove = s->slots[cpu->cpu_index].removing = true;
+    s->slots[cpu->cpu_index].remove = true;
     qemu_mutex_unlock(&s->lock);
     acpi_pm_gpe(s->pm, CPU_HOTPLUG_GPE);
 }
 
-/* A guest that starts anew finds its processors without being told of them. */
-void cpu_hotplug_reset(CPUHotplug *s)
+/* A guest that starts anew finds its processors without being told of them, and has no use for
+ * those that its predecessor was to let go. */
+static void forget_events(CPUHotplug *s)
 {
     QEMU_LOCK_GUARD(&s->lock);
 
     for (unsigned n = 0; n < s->n; n++) {
-        s->slots[n].insert = false;
+        CPUHotplugSlot *slot = &s->slots[n];
+
+        slot->insert = slot->remove = false;
+        slot->ejecting |= slot->cpu && DEVICE(slot->cpu)->pending_unplug;
+        slot->ost_event = 0;
     }
     s->selector = 0;
     s->command = 0;
+}
+
+static bool has_events(CPUHotplug *s)
+{
+    QEMU_LOCK_GUARD(&s->lock);
+
+    for (unsigned n = 0; n < s->n; n++) {
+        if (s->slots[n].insert || s->slots[n].remove) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void cpu_hotplug_reset(CPUHotplug *s)
+{
+    if (!qemu_system_is_waking()) {
+        forget_events(s);
+        eject(s);
+    } else if (has_events(s)) {
+        acpi_pm_gpe(s->pm, CPU_HOTPLUG_GPE); /* the reset took it */
+    }
 }
 
 void cpu_hotplug_init(CPUHotplug *s, Object *owner, AcpiPM *pm, unsigned n, uint16_t base)

@@ -89,7 +89,7 @@
                             CINS = 1
                             Local1 = 1
                         }
-                        ElseIf (CRMV == 1)
+                        If (CRMV == 1)
                         {
                             CTFY (Local2, 3)
                             CRMV = 1

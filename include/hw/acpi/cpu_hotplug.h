@@ -18,9 +18,11 @@ typedef struct CPUHotplugSlot {
     uint32_t apic_id;
     CPUState *cpu;       /* NULL: none */
     bool insert, remove; /* the guest has not seen it yet */
-    bool removing;       /* the guest is asked to let it go */
     bool ejecting;       /* the guest has let it go: it is about to end */
-    uint32_t ost_event, ost_status;
+    uint32_t ost_event;  /* first half of a report that is being written */
+    /* The last whole report, until the main loop has passed it on. */
+    bool ost_pending;
+    uint32_t ost_source, ost_status;
 } CPUHotplugSlot;
 
 typedef struct CPUHotplug {
@@ -41,8 +43,11 @@ typedef struct CPUHotplug {
 void cpu_hotplug_init(CPUHotplug *s, Object *owner, AcpiPM *pm, unsigned n, uint16_t base);
 /* A processor is there; announced: the guest is told. */
 void cpu_hotplug_plug(CPUHotplug *s, CPUState *cpu, bool announced);
-/* Asks the guest to let it go. */
+/* Asks the guest to let it go.  It does, by EJECT, or says by _OST that it does not: then
+ * pending_unplug ends and DEVICE_UNPLUG_GUEST_ERROR is sent. */
 void cpu_hotplug_unplug_request(CPUHotplug *s, CPUState *cpu);
+/* The machine resets: those that were to go are gone afterwards.  At the end of a suspend the guest
+ * goes on with what it knew, and is told of what came meanwhile. */
 void cpu_hotplug_reset(CPUHotplug *s);
 
 #endif
