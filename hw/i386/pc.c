@@ -266,18 +266,45 @@ static bool export_sleep_states(PCMachineState *pc, GError **errp)
     return fw_cfg_add_file(pc->fw_cfg, "etc/system-states", states, sizeof(states), false, errp);
 }
 
-static bool export_acpi(PCMachineState *pc, const AcpiTables *t, GError **errp)
+/* The three files that firmware makes the tables of: of one blob, and to be read as one. */
+enum { FILE_TABLES, FILE_RSDP, FILE_LOADER, ACPI_FILES };
+static const char *const acpi_files[ACPI_FILES] = {"etc/acpi/tables", "etc/acpi/rsdp",
+                                                   "etc/table-loader"};
+
+static void make_acpi_files(const AcpiTables *t, GByteArray *files[ACPI_FILES])
 {
     uint8_t rsdp[ACPI_RSDP_SIZE];
-    GByteArray *script = acpi_loader_script(t);
-    bool ok;
 
     acpi_rsdp(t, 0, rsdp);
-    ok = fw_cfg_add_file(pc->fw_cfg, "etc/acpi/tables", t->blob->data, t->blob->len, false, errp) &&
-         fw_cfg_add_file(pc->fw_cfg, "etc/acpi/rsdp", rsdp, sizeof(rsdp), false, errp) &&
-         fw_cfg_add_file(pc->fw_cfg, "etc/table-loader", script->data, script->len, false, errp);
-    g_byte_array_unref(script);
+    files[FILE_TABLES] = g_byte_array_ref(t->blob);
+    files[FILE_RSDP] = g_byte_array_append(g_byte_array_new(), rsdp, sizeof(rsdp));
+    files[FILE_LOADER] = acpi_loader_script(t);
+}
+
+static bool export_acpi(PCMachineState *pc, const AcpiTables *t, GError **errp)
+{
+    GByteArray *files[ACPI_FILES];
+    bool ok = true;
+
+    make_acpi_files(t, files);
+    for (unsigned n = 0; n < ACPI_FILES; n++) {
+        ok = ok &&
+             fw_cfg_add_file(pc->fw_cfg, acpi_files[n], files[n]->data, files[n]->len, false, errp);
+        g_byte_array_unref(files[n]);
+    }
     return ok;
+}
+
+/* Firmware may be reading the old ones. */
+static void stage_acpi(PCMachineState *pc, const AcpiTables *t)
+{
+    GByteArray *files[ACPI_FILES];
+
+    make_acpi_files(t, files);
+    for (unsigned n = 0; n < ACPI_FILES; n++) {
+        fw_cfg_stage_file(pc->fw_cfg, acpi_files[n], files[n]->data, files[n]->len);
+        g_byte_array_unref(files[n]);
+    }
 }
 
 static bool plan_direct_start(PCMachineState *pc, AcpiTables *tables, GError **errp)
@@ -310,8 +337,7 @@ static bool plan_direct_start(PCMachineState *pc, AcpiTables *tables, GError **e
                 tables->blob->len);
             return false;
         }
-        pc->waking_vector =
-            pc->pm ? BOOT_ACPI_TABLES + tables->facs + ACPI_FACS_WAKING_VECTOR : 0;
+        pc->waking_vector = pc->pm ? BOOT_ACPI_TABLES + tables->facs + ACPI_FACS_WAKING_VECTOR : 0;
         acpi_tables_relocate(tables, BOOT_ACPI_TABLES);
         acpi_rsdp(tables, BOOT_ACPI_TABLES, rsdp);
         boot_add_data(pc->boot, BOOT_ACPI_TABLES, tables->blob->data, tables->blob->len);
@@ -386,7 +412,7 @@ void pc_tables_changed(PCMachineState *pc)
     AcpiTables *tables = pc->complete ? build_tables(pc) : NULL;
 
     if (tables) {
-        export_acpi(pc, tables, NULL); /* there are such items already */
+        stage_acpi(pc, tables);
         if (pc->boot) {
             acpi_tables_relocate(tables, BOOT_ACPI_TABLES);
             boot_replace_data(pc->boot, BOOT_ACPI_TABLES, tables->blob->data, tables->blob->len);

@@ -21,6 +21,9 @@ typedef struct Item {
     uint32_t len;
     bool writable;
     char *name; /* files */
+    /* What the file is to be when firmware starts; NULL: what it is. */
+    uint8_t *staged;
+    uint32_t staged_len;
 } Item;
 
 struct FWCfgState {
@@ -149,34 +152,73 @@ bool fw_cfg_add_file(FWCfgState *s, const char *name, const void *data, size_t l
         s->nfiles++;
     }
     item_set(&s->file[n], data, len);
+    g_clear_pointer(&s->file[n].staged, g_free);
     s->file[n].writable = writable;
     build_directory(s);
     return true;
 }
 
+static Item *find_file(FWCfgState *s, const char *name)
+{
+    for (unsigned n = 0; n < s->nfiles; n++) {
+        if (!strcmp(s->file[n].name, name)) {
+            return &s->file[n];
+        }
+    }
+    return NULL;
+}
+
+bool fw_cfg_stage_file(FWCfgState *s, const char *name, const void *data, size_t len)
+{
+    QEMU_LOCK_GUARD(&s->lock);
+    Item *it = find_file(s, name);
+
+    if (!it || len > UINT32_MAX) {
+        return false;
+    }
+    g_free(it->staged);
+    it->staged = g_memdup2(data, len);
+    it->staged_len = len;
+    return true;
+}
+
+/* With the lock. */
+static void take_staged(FWCfgState *s)
+{
+    bool any = false;
+
+    for (unsigned n = 0; n < s->nfiles; n++) {
+        Item *it = &s->file[n];
+
+        if (it->staged) {
+            g_free(it->data);
+            it->data = g_steal_pointer(&it->staged);
+            it->len = it->staged_len;
+            any = true;
+        }
+    }
+    if (any) {
+        build_directory(s);
+    }
+}
+
 bool fw_cfg_read_file(FWCfgState *s, const char *name, void *data, size_t len)
 {
     QEMU_LOCK_GUARD(&s->lock);
+    const Item *it = find_file(s, name);
 
-    for (unsigned n = 0; n < s->nfiles; n++) {
-        if (!strcmp(s->file[n].name, name) && s->file[n].len == len) {
-            memcpy(data, s->file[n].data, len);
-            return true;
-        }
+    if (!it || it->len != len) {
+        return false;
     }
-    return false;
+    memcpy(data, it->data, len);
+    return true;
 }
 
 bool fw_cfg_has_file(FWCfgState *s, const char *name)
 {
     QEMU_LOCK_GUARD(&s->lock);
 
-    for (unsigned n = 0; n < s->nfiles; n++) {
-        if (!strcmp(s->file[n].name, name)) {
-            return true;
-        }
-    }
-    return false;
+    return find_file(s, name) != NULL;
 }
 
 /* --- ports
@@ -184,6 +226,9 @@ bool fw_cfg_has_file(FWCfgState *s, const char *name)
 
 static void select_key(FWCfgState *s, uint16_t key)
 {
+    if (key == FW_CFG_SIGNATURE) {
+        take_staged(s); /* firmware asks whether there is fw_cfg: it has read nothing yet */
+    }
     s->key = key;
     s->offset = 0;
 }
@@ -360,6 +405,7 @@ static void items_free(Item *it, unsigned n)
     for (unsigned i = 0; i < n; i++) {
         g_free(it[i].data);
         g_free(it[i].name);
+        g_free(it[i].staged);
     }
 }
 

@@ -104,7 +104,7 @@ bool pc_drives_init(PCMachineState *pc, GError **errp);
 void pc_describe_floppies(PCMachineState *pc);
 /* Firmware image below 4 GiB and below 1 MiB, or none where a kernel is started directly. */
 bool pc_firmware_init(PCMachineState *pc, GError **errp);
-/* What the ACPI tables say has changed: firmware, or a kernel, gets new ones at its next start. */
+/* What the ACPI tables say has changed: firmware, or a kernel, gets new ones when it starts the next time. */
 void pc_tables_changed(PCMachineState *pc);
 /* SMBIOS tables to fw_cfg, and into a direct start's plan when there is one. */
 bool pc_smbios_init(PCMachineState *pc, GError **errp);

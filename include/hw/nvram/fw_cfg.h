@@ -3,8 +3,8 @@
  * fw_cfg: items of data for firmware and boot loaders, behind ports 0x510, 0x511 and the DMA
  * register at 0x514.
  *
- * Items are added by the main loop before vCPUs run; guest accesses come from any thread under the
- * device's lock.
+ * Items are added by the main loop before vCPUs run, and files staged later; guest accesses come from
+ * any thread under the device's lock.
  */
 #ifndef HW_NVRAM_FW_CFG_H
 #define HW_NVRAM_FW_CFG_H
@@ -61,6 +61,10 @@ void fw_cfg_add_string(FWCfgState *s, uint16_t key, const char *text);
  * when the directory is full (errp). */
 bool fw_cfg_add_file(FWCfgState *s, const char *name, const void *data, size_t len, bool writable,
                      GError **errp);
+
+/* New contents (copied) of files that are there, all of which appear at once, when firmware that starts
+ * cannot be in the middle of them: at a reset, or when it selects the signature.  False: there is no such file. */
+bool fw_cfg_stage_file(FWCfgState *s, const char *name, const void *data, size_t len);
 
 /* Copies a file of exactly len bytes as it is now, the guest's changes included; false: there is none. */
 bool fw_cfg_read_file(FWCfgState *s, const char *name, void *data, size_t len);
