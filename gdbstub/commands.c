@@ -14,7 +14,7 @@ static void ok(bool yes)
 
 static CPUState *g_cpu(void)
 {
-    CPUState *cpu = gdb_cpu(gdb.g_cpu);
+    CPUState *cpu = cpu_by_index(gdb.g_cpu);
 
     return cpu ? cpu : cpu_first();
 }
@@ -30,7 +30,7 @@ static bool parse_thread(const char *text, char **end, int *index)
         return false;
     }
     *index = all || n == 0 ? -1 : (int)MIN(n - 1, (guint64)INT_MAX);
-    return *index < 0 || gdb_cpu((unsigned)*index);
+    return *index < 0 || cpu_by_index(*index);
 }
 
 /* --- registers
@@ -184,17 +184,6 @@ static void point(char *text, bool insert)
 /* --- running
  * ------------------------------------------------------------------------------------------- */
 
-/* Everything stands or everything runs and nothing steps, until an action says otherwise. */
-static void set_all(bool held)
-{
-    for (unsigned n = 0; cpus && n < cpus->len; n++) {
-        CPUState *cpu = cpus->pdata[n];
-
-        cpu->debug_held = held;
-        cpu->debug_step = false;
-    }
-}
-
 static void set_one(CPUState *cpu, bool step)
 {
     cpu->debug_held = false;
@@ -204,7 +193,7 @@ static void set_one(CPUState *cpu, bool step)
 /* "[ADDR]" of s and c. */
 static void run_at(const char *text, bool step)
 {
-    CPUState *cpu = gdb_cpu(gdb.c_cpu);
+    CPUState *cpu = cpu_by_index(gdb.c_cpu);
     X86DebugRegs regs;
 
     cpu = cpu ? cpu : cpu_first();
@@ -212,7 +201,7 @@ static void run_at(const char *text, bool step)
         regs.rip = g_ascii_strtoull(text, NULL, 16);
         gdb_regs_write(cpu, &regs);
     }
-    set_all(false);
+    gdb_set_all(false);
     set_one(cpu, step);
     gdb_resume();
 }
@@ -225,10 +214,11 @@ typedef struct Action {
 /* Actions from the last to the first: the leftmost one that names a thread counts. */
 static void apply_actions(const Action *actions, unsigned n)
 {
-    set_all(true);
+    gdb_set_all(true);
     while (n--) {
         bool step = actions[n].what == 's';
 
+        gdb.hold_new &= actions[n].index >= 0;
         for (unsigned k = 0; k < cpus->len; k++) {
             CPUState *cpu = cpus->pdata[k];
 

@@ -10,18 +10,6 @@
 
 GdbStub gdb;
 
-CPUState *gdb_cpu(unsigned index)
-{
-    for (unsigned n = 0; cpus && n < cpus->len; n++) {
-        CPUState *cpu = cpus->pdata[n];
-
-        if (cpu->cpu_index == (int)index) {
-            return cpu;
-        }
-    }
-    return NULL;
-}
-
 /* --- memory
  * -------------------------------------------------------------------------------------------- */
 
@@ -76,6 +64,8 @@ static bool physical_rw(uint64_t addr, uint8_t *buf, size_t n, bool is_write)
 
 bool gdb_memory_rw(CPUState *cpu, uint64_t addr, uint8_t *buf, size_t n, bool is_write)
 {
+    g_autoptr(Object) hold = object_ref(cpu); /* it may be unplugged meanwhile */
+
     while (n) {
         size_t part = MIN(n, PAGE - addr % PAGE);
         Translation t = {.linear = addr};
@@ -108,7 +98,7 @@ static int find_sw(uint64_t addr)
 
 static bool insert_sw(uint64_t addr)
 {
-    CPUState *cpu = gdb_cpu(gdb.g_cpu);
+    CPUState *cpu = cpu_by_index(gdb.g_cpu);
     SwBreakpoint b = {.addr = addr};
 
     if (find_sw(addr) >= 0) {
@@ -126,7 +116,7 @@ static bool insert_sw(uint64_t addr)
 static bool remove_sw(uint64_t addr)
 {
     int n = find_sw(addr);
-    CPUState *cpu = gdb_cpu(gdb.g_cpu);
+    CPUState *cpu = cpu_by_index(gdb.g_cpu);
     SwBreakpoint b;
     uint8_t now;
 
@@ -216,20 +206,50 @@ static void setup_here(CPUState *cpu, void *opaque)
     cpus_get_accel()->debug_setup(cpu, opaque);
 }
 
+static DebugSetup setup_of(const CPUState *cpu, bool on)
+{
+    DebugSetup setup = {
+        .on = on,
+        .step = on && cpu->debug_step,
+        .breakpoints = on && gdb.breakpoints->len,
+    };
+
+    memcpy(setup.points, gdb.points, sizeof(setup.points));
+    return setup;
+}
+
 /* Tells each processor what to stop at; vCPUs are parked. */
 static void setup_all(bool on)
 {
     for (unsigned n = 0; cpus && n < cpus->len; n++) {
         CPUState *cpu = cpus->pdata[n];
-        DebugSetup setup = {
-            .on = on,
-            .step = on && cpu->debug_step,
-            .breakpoints = on && gdb.breakpoints->len,
-        };
+        DebugSetup setup = setup_of(cpu, on);
 
-        memcpy(setup.points, gdb.points, sizeof(setup.points));
         cpu_run_on(cpu, setup_here, &setup);
     }
+}
+
+void gdb_set_all(bool held)
+{
+    for (unsigned n = 0; cpus && n < cpus->len; n++) {
+        CPUState *cpu = cpus->pdata[n];
+
+        cpu->debug_held = held;
+        cpu->debug_step = false;
+    }
+    gdb.hold_new = held;
+}
+
+void gdb_cpu_added(CPUState *cpu)
+{
+    DebugSetup setup;
+
+    if (!gdb.attached) {
+        return;
+    }
+    setup = setup_of(cpu, true);
+    cpu->debug_held = gdb.hold_new;
+    cpus_get_accel()->debug_setup(cpu, &setup);
 }
 
 void gdb_resume(void)
@@ -292,6 +312,9 @@ void gdb_send_stop_reply(void)
     if (hit) {
         gdb.g_cpu = gdb.c_cpu = (unsigned)gdb.hit_cpu;
     }
+    if (!cpu_by_index(gdb.g_cpu)) { /* unplugged */
+        gdb.g_cpu = gdb.c_cpu = 0;
+    }
     g_string_printf(out, "T%02xthread:%x;", hit ? 5 : 2, gdb.g_cpu + 1);
     if (p && p->kind != DEBUG_EXEC) {
         g_string_append_printf(out, "%s:%" PRIx64 ";", p->kind == DEBUG_WRITE ? "watch" : "awatch",
@@ -307,10 +330,7 @@ static void state_changed(void *opaque, bool running, RunState state)
     }
     if (running) {
         if (!gdb.running) { /* somebody else let it run: everything does */
-            for (unsigned n = 0; cpus && n < cpus->len; n++) {
-                ((CPUState *)cpus->pdata[n])->debug_held = false;
-                ((CPUState *)cpus->pdata[n])->debug_step = false;
-            }
+            gdb_set_all(false);
         }
         return;
     }
@@ -327,10 +347,7 @@ static void state_changed(void *opaque, bool running, RunState state)
 static void let_go(void)
 {
     remove_all();
-    for (unsigned n = 0; cpus && n < cpus->len; n++) {
-        ((CPUState *)cpus->pdata[n])->debug_held = false;
-        ((CPUState *)cpus->pdata[n])->debug_step = false;
-    }
+    gdb_set_all(false);
     setup_all(false);
     gdb.attached = gdb.running = false;
 }

@@ -26,6 +26,7 @@ typedef struct GdbStub {
     uint8_t sum, given;
     GString *last;         /* packet sent last: for a resend */
     unsigned g_cpu, c_cpu; /* indices chosen with Hg, Hc */
+    bool hold_new;         /* a processor that comes stands until it is named */
     GArray
         *breakpoints; /* SwBreakpoint; changed while vCPUs are parked only, read by vCPU threads */
     DebugPoint points[DEBUG_POINTS];
@@ -53,7 +54,8 @@ size_t gdb_unescape(char *data, size_t n);
 void gdb_command(char *packet, size_t len);
 
 /* --- gdbstub.c */
-CPUState *gdb_cpu(unsigned index); /* NULL: there is none */
+/* Everything stands or everything runs and nothing steps, until an action says otherwise. */
+void gdb_set_all(bool held);
 void gdb_resume(void);
 void gdb_interrupt(void);
 void gdb_detach(void);

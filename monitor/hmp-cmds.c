@@ -205,13 +205,15 @@ HMP_INFO(hmp_info_ioregionfd, "ioregionfd", "", "show which regions are served w
 
 static CPUState *chosen_cpu(Monitor *mon)
 {
-    int n = monitor_cur()->hmp_cpu;
+    CPUState *cpu = cpu_by_index(monitor_cur()->hmp_cpu);
 
-    if (!cpus || n >= (int)cpus->len) {
-        monitor_printf(mon, "No CPU available\n");
-        return NULL;
+    if (!cpu && (cpu = cpu_first())) { /* the chosen one was unplugged */
+        monitor_cur()->hmp_cpu = cpu->cpu_index;
     }
-    return g_ptr_array_index(cpus, n);
+    if (!cpu) {
+        monitor_printf(mon, "No CPU available\n");
+    }
+    return cpu;
 }
 
 static void dump(CPUState *cpu, void *opaque)
@@ -255,7 +257,7 @@ static void hmp_cpu(Monitor *mon, const HmpArgs *args)
     char *end;
     guint64 n = g_ascii_strtoull(args->argv[0], &end, 0);
 
-    if (*end || !cpus || n >= cpus->len) {
+    if (*end || n > INT_MAX || !cpu_by_index((int64_t)n)) {
         monitor_printf(mon, "invalid CPU index\n");
         return;
     }

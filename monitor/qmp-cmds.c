@@ -58,7 +58,7 @@ char *qmp_human_monitor_command(const char *command_line, bool has_cpu_index, in
     Monitor *outer = monitor_current;
     Monitor hmp = {.out = g_string_new(NULL), .fds = outer ? outer->fds : NULL, .hmp_cpu = 0};
 
-    if (has_cpu_index && (cpu_index < 0 || !cpus || cpu_index >= (int64_t)cpus->len)) {
+    if (has_cpu_index && !cpu_by_index(cpu_index)) {
         g_string_free(hmp.out, true);
         error_setg(errp, "Parameter 'cpu-index' expects a CPU number");
         return NULL;

@@ -5,29 +5,16 @@
 
 #include "hw/rtc/mc146818.h"
 #include "qapi/qapi-commands.h"
-#include "system/kvm.h"
-#include "system/runstate.h"
+#include "system/gdbstub.h"
 
 static bool is_cpu(DeviceState *dev)
 {
     return object_is_a(OBJECT(dev), TYPE_X86_CPU);
 }
 
-static CPUState *cpu_at(unsigned n)
-{
-    for (unsigned i = 0; cpus && i < cpus->len; i++) {
-        CPUState *cpu = g_ptr_array_index(cpus, i);
-
-        if (cpu->cpu_index == (int)n) {
-            return cpu;
-        }
-    }
-    return NULL;
-}
-
 bool pc_cpu_present(unsigned n)
 {
-    return cpu_at(n) != NULL;
+    return cpu_by_index(n) != NULL;
 }
 
 /* --- which one ------------------------------------------------------------------------------- */
@@ -102,7 +89,7 @@ static bool pre_plug(Object *handler, DeviceState *dev, GError **errp)
                    CPU(dev)->apic_id, apic_id);
         return false;
     }
-    if (cpu_at(n)) {
+    if (cpu_by_index(n)) {
         error_setg(errp, "CPU[%d] with APIC ID %u exists", n, apic_id);
         return false;
     }
@@ -141,8 +128,9 @@ static bool plug(Object *handler, DeviceState *dev, GError **errp)
     }
     cpu_hotplug_plug(pc->cpu_hotplug, CPU(dev), dev->hotplugged);
     count_changed(pc);
-    if (dev->hotplugged && runstate_is_running()) {
-        resume_all_vcpus();
+    if (dev->hotplugged) {
+        gdb_cpu_added(CPU(dev));
+        cpu_resume(CPU(dev));
     }
     return true;
 }
@@ -158,10 +146,6 @@ static bool unplug_request(Object *handler, DeviceState *dev, GError **errp)
     }
     if (CPU(dev)->cpu_index == 0) {
         error_setg(errp, "The boot processor cannot be unplugged");
-        return false;
-    }
-    if (kvm_enabled() && kvm_irqchip_mode() == KVM_IRQCHIP_OFF) {
-        error_setg(errp, "Processors can be unplugged with kernel-irqchip=split or on only");
         return false;
     }
     cpu_hotplug_unplug_request(pc->cpu_hotplug, CPU(dev));
@@ -185,8 +169,8 @@ bool pc_cpu_hotplug_init(PCMachineState *pc, GError **errp)
         CPUTopoIds ids;
 
         machine_cpu_topo(smp, n, &ids, &pc->cpu_hotplug->slots[n].apic_id);
-        if (cpu_at(n)) {
-            cpu_hotplug_plug(pc->cpu_hotplug, cpu_at(n), false);
+        if (cpu_by_index(n)) {
+            cpu_hotplug_plug(pc->cpu_hotplug, cpu_by_index(n), false);
         }
     }
     qemu_register_reset(reset, pc->cpu_hotplug);
@@ -219,7 +203,7 @@ HotpluggableCPUList *qmp_query_hotpluggable_cpus(GError **errp)
     }
     for (unsigned n = ms->smp.max_cpus; n-- > 0;) {
         HotpluggableCPU *info = g_new0(HotpluggableCPU, 1);
-        CPUState *cpu = cpu_at(n);
+        CPUState *cpu = cpu_by_index(n);
         CPUTopoIds ids;
         uint32_t apic_id;
 

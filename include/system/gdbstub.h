@@ -50,4 +50,8 @@ typedef struct DebugSetup {
  * stops.  False: it is the guest's. */
 bool gdb_debug_exception(CPUState *cpu, bool breakpoint, uint64_t pc, uint64_t dr6);
 
+/* A processor has come, parked, and is about to run: it stops at what the others stop at, and stands
+ * while a debugger lets only some of them run.  Main loop. */
+void gdb_cpu_added(CPUState *cpu);
+
 #endif

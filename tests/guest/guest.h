@@ -62,6 +62,8 @@ extern void (*ap_function)(unsigned apic_id);
 /* Starts all other processors with INIT and SIPI, each runs fn(its APIC id), and waits until n have
  * said hello. */
 bool start_aps(unsigned n, void (*fn)(unsigned apic_id));
+/* Starts one, and waits until it has said hello, however long that takes. */
+void start_ap(unsigned apic_id, void (*fn)(unsigned apic_id));
 
 /* --- interrupts */
 extern volatile uint32_t irq_count[16];

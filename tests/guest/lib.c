@@ -154,6 +154,29 @@ bool start_aps(unsigned n, void (*fn)(unsigned apic_id))
     return true;
 }
 
+static void send_ipi(unsigned apic_id, uint32_t command)
+{
+    while (MMIO(uint32_t, LAPIC + 0x300) & 0x1000) {
+        __asm__ volatile("pause");
+    }
+    MMIO(uint32_t, LAPIC + 0x310) = apic_id << 24;
+    MMIO(uint32_t, LAPIC + 0x300) = command;
+}
+
+void start_ap(unsigned apic_id, void (*fn)(unsigned apic_id))
+{
+    uint32_t before = ap_hello;
+
+    memcpy((void *)AP_PAGE, ap_trampoline, (size_t)(ap_trampoline_end - ap_trampoline));
+    ap_function = fn;
+    MMIO(uint32_t, LAPIC + 0xf0) = 0x1ff;
+    send_ipi(apic_id, 0x4500);
+    send_ipi(apic_id, 0x4600 | (AP_PAGE >> 12));
+    while (ap_hello == before) {
+        __asm__ volatile("pause");
+    }
+}
+
 void irq_handler(uint32_t vector)
 {
     if (vector == 2) {

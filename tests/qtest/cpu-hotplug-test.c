@@ -147,9 +147,6 @@ static void test_unplug(gconstpointer opaque)
         qtest_outb(s, ports + FLAGS, 0);
         select_cpu(1);
         qtest_outb(s, ports + FLAGS, INSERT);
-        /* Nobody asked: an eject does nothing. */
-        qtest_outb(s, ports + FLAGS, EJECT);
-        g_assert_cmphex(flags_of(1), ==, ENABLED);
         take_gpe();
         qtest_qmp_ok(s, "{'execute': 'device_del', 'arguments': {'id': 'c1'}}");
         {
@@ -176,26 +173,236 @@ static void test_unplug(gconstpointer opaque)
     qtest_quit(s);
 }
 
+/* The guest lets one go that nobody asked for; the boot processor stays. */
+static void test_own_eject(gconstpointer opaque)
+{
+    start(GPOINTER_TO_UINT(opaque), "1,maxcpus=3,sockets=3", "");
+    for (unsigned round = 0; round < 2; round++) {
+        add(1, "c1");
+        select_cpu(0);
+        qtest_outb(s, ports + FLAGS, EJECT);
+        g_assert_cmphex(flags_of(0), ==, ENABLED);
+        select_cpu(1);
+        qtest_outb(s, ports + FLAGS, EJECT);
+        json_object_put(qtest_qmp_event(s, "DEVICE_DELETED"));
+        g_assert_cmphex(flags_of(1), ==, 0);
+        g_assert_cmpuint(count_cpus(), ==, 1);
+        qtest_outb(s, ports + FLAGS, EJECT); /* there is none */
+    }
+    g_assert_cmpuint(count_cpus(), ==, 1);
+    qtest_quit(s);
+}
+
+static void write_ost(uint32_t n, uint32_t source, uint32_t status)
+{
+    select_cpu(n);
+    qtest_outb(s, ports + COMMAND, OST_EVENT);
+    qtest_outl(s, ports + DATA, source);
+    qtest_outb(s, ports + COMMAND, OST_STATUS);
+    qtest_outl(s, ports + DATA, status);
+}
+
+static void expect_ost(const char *slot, const char *id, int source, int status)
+{
+    json_object *event = qtest_qmp_event(s, "ACPI_DEVICE_OST");
+    json_object *info = json_object_object_get(json_object_object_get(event, "data"), "info");
+
+    g_assert_cmpstr(json_object_get_string(json_object_object_get(info, "device")), ==, id);
+    g_assert_cmpstr(json_object_get_string(json_object_object_get(info, "slot-type")), ==, "CPU");
+    g_assert_cmpstr(json_object_get_string(json_object_object_get(info, "slot")), ==, slot);
+    g_assert_cmpint(json_object_get_int(json_object_object_get(info, "source")), ==, source);
+    g_assert_cmpint(json_object_get_int(json_object_object_get(info, "status")), ==, status);
+    json_object_put(event);
+}
+
 /* What the guest says of it, as an event. */
 static void test_ost(gconstpointer opaque)
 {
-    json_object *event, *info;
-
-    start(GPOINTER_TO_UINT(opaque), "1,maxcpus=2,sockets=2", "");
+    start(GPOINTER_TO_UINT(opaque), "1,maxcpus=3,sockets=3", "");
     add(1, "c1");
+    write_ost(1, 3, 0x82);
+    expect_ost("1", "c1", 3, 0x82);
+    /* All zeros are a report, too. */
+    write_ost(1, 0, 0);
+    expect_ost("1", "c1", 0, 0);
+    /* Half a report is none: the next whole one is the next event. */
     select_cpu(1);
     qtest_outb(s, ports + COMMAND, OST_EVENT);
-    qtest_outl(s, ports + DATA, 3);
-    qtest_outb(s, ports + COMMAND, OST_STATUS);
-    qtest_outl(s, ports + DATA, 0x82);
-    event = qtest_qmp_event(s, "ACPI_DEVICE_OST");
-    info = json_object_object_get(json_object_object_get(event, "data"), "info");
-    g_assert_cmpstr(json_object_get_string(json_object_object_get(info, "device")), ==, "c1");
-    g_assert_cmpstr(json_object_get_string(json_object_object_get(info, "slot-type")), ==, "CPU");
-    g_assert_cmpstr(json_object_get_string(json_object_object_get(info, "slot")), ==, "1");
-    g_assert_cmpint(json_object_get_int(json_object_object_get(info, "source")), ==, 3);
-    g_assert_cmpint(json_object_get_int(json_object_object_get(info, "status")), ==, 0x82);
+    qtest_outl(s, ports + DATA, 1);
+    write_ost(2, 5, 6);
+    expect_ost("2", NULL, 5, 6);
+    write_ost(1, 7, 8);
+    expect_ost("1", "c1", 7, 8);
+    qtest_quit(s);
+}
+
+static void expect_refusal(const char *id)
+{
+    json_object *event = qtest_qmp_event(s, "DEVICE_UNPLUG_GUEST_ERROR");
+    json_object *data = json_object_object_get(event, "data");
+
+    g_assert_cmpstr(json_object_get_string(json_object_object_get(data, "device")), ==, id);
+    g_assert_cmpstr(json_object_get_string(json_object_object_get(data, "path")), ==,
+                    "/machine/peripheral/c1");
     json_object_put(event);
+}
+
+/* The guest does not let it go: it stays, and may be asked again. */
+static void test_refusal(gconstpointer opaque)
+{
+    static const uint32_t refusals[][2] = {{3, 1}, {3, 0x82}, {0x103, 0x80}};
+
+    start(GPOINTER_TO_UINT(opaque), "1,maxcpus=3,sockets=3", "");
+    add(1, "c1");
+    select_cpu(1);
+    qtest_outb(s, ports + FLAGS, INSERT);
+    for (unsigned n = 0; n < G_N_ELEMENTS(refusals); n++) {
+        g_autofree char *again = NULL;
+
+        qtest_qmp_ok(s, "{'execute': 'device_del', 'arguments': {'id': 'c1'}}");
+        g_assert_cmphex(flags_of(1), ==, ENABLED | REMOVE);
+        write_ost(1, 0x103, 0x84); /* it is at it */
+        expect_ost("1", "c1", 0x103, 0x84);
+        write_ost(1, 1, 1); /* this is about something else */
+        expect_ost("1", "c1", 1, 1);
+        again = qtest_qmp_error(s, "GenericError",
+                                "{'execute': 'device_del', 'arguments': {'id': 'c1'}}");
+        g_assert_nonnull(strstr(again, "already in the process of unplug"));
+        write_ost(1, refusals[n][0], refusals[n][1]);
+        expect_ost("1", "c1", (int)refusals[n][0], (int)refusals[n][1]);
+        expect_refusal("c1");
+        g_assert_cmphex(flags_of(1), ==, ENABLED);
+        g_assert_cmpuint(count_cpus(), ==, 2);
+    }
+    qtest_quit(s);
+}
+
+/* A device_add that fails late: the guest is not told of the processor, and its place is free. */
+static void test_failed_add(gconstpointer opaque)
+{
+    start(GPOINTER_TO_UINT(opaque), "1,maxcpus=3,sockets=3", "-object iothread,id=iot");
+    for (unsigned round = 0; round < 2; round++) {
+        g_autofree char *text = NULL;
+
+        qtest_qmp_ok(s, "{'execute': 'object-add', 'arguments': {'qom-type': 'ioregionfd', 'id': "
+                        "'ior', 'iothread': 'iot', 'device': 'c1', 'region': 'none'}}");
+        text = qtest_qmp_error(s, "GenericError",
+                               "{'execute': 'device_add', 'arguments': {'driver': "
+                               "'qemu64-x86_64-cpu', 'id': 'c1', 'socket-id': 1, 'core-id': 0, "
+                               "'thread-id': 0}}");
+        g_assert_nonnull(strstr(text, "region"));
+        g_assert_false(take_gpe());
+        g_assert_cmphex(flags_of(1), ==, 0);
+        g_assert_cmpuint(count_cpus(), ==, 1);
+        qtest_outw(s, 0x510, 5);
+        g_assert_cmphex(qtest_inb(s, 0x511), ==, 1);
+        qtest_outb(s, 0x70, 0x5f);
+        g_assert_cmphex(qtest_inb(s, 0x71), ==, 0);
+        qtest_outb(s, ports + FLAGS, EJECT);
+        write_ost(1, 1, 2);
+        expect_ost("1", NULL, 1, 2);
+        qtest_qmp_ok(s, "{'execute': 'object-del', 'arguments': {'id': 'ior'}}");
+    }
+    add(1, "c1");
+    g_assert_true(take_gpe());
+    g_assert_cmphex(flags_of(1), ==, ENABLED | INSERT);
+    qtest_quit(s);
+}
+
+/* Names of processors are those of query-cpus-fast, whatever else is in the list. */
+static void test_index(void)
+{
+    g_autofree char *chosen = NULL, *gone = NULL, *error = NULL;
+    json_object *text;
+
+    start(0, "1,maxcpus=4,sockets=4", "");
+    add(1, "c1");
+    add(3, "c3");
+    select_cpu(1);
+    qtest_outb(s, ports + FLAGS, EJECT);
+    json_object_put(qtest_qmp_event(s, "DEVICE_DELETED"));
+    /* 0 and 3 are left. */
+    text = qtest_qmp_return(s, "{'execute': 'human-monitor-command', 'arguments': "
+                               "{'command-line': 'info cpus', 'cpu-index': 3}}");
+    g_assert_nonnull(strstr(json_object_get_string(text), "* CPU #3"));
+    json_object_put(text);
+    error = qtest_qmp_error(s, "GenericError",
+                            "{'execute': 'human-monitor-command', 'arguments': "
+                            "{'command-line': 'info cpus', 'cpu-index': 1}}");
+    g_assert_nonnull(strstr(error, "expects a CPU number"));
+    chosen = qtest_hmp(s, "cpu 3");
+    g_assert_cmpstr(chosen, ==, "");
+    gone = qtest_hmp(s, "cpu 1");
+    g_assert_nonnull(strstr(gone, "invalid CPU index"));
+    qtest_quit(s);
+}
+
+static uint32_t be32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* fw_cfg's file, read to its end through the data port without the signature being asked for. */
+static GBytes *read_fw_cfg(const char *name)
+{
+    uint8_t entry[64], count[4];
+
+    qtest_outw(s, 0x510, 0x19);
+    for (unsigned i = 0; i < 4; i++) {
+        count[i] = qtest_inb(s, 0x511);
+    }
+    for (uint32_t n = be32(count); n; n--) {
+        for (unsigned i = 0; i < sizeof(entry); i++) {
+            entry[i] = qtest_inb(s, 0x511);
+        }
+        if (!strcmp((char *)entry + 8, name)) {
+            uint32_t size = be32(entry);
+            uint8_t *data = g_malloc(size);
+
+            qtest_outw(s, 0x510, (uint16_t)(entry[4] << 8 | entry[5]));
+            for (uint32_t i = 0; i < size; i++) {
+                data[i] = qtest_inb(s, 0x511);
+            }
+            return g_bytes_new_take(data, size);
+        }
+    }
+    g_assert_not_reached();
+}
+
+/* How many processors the MADT has as there. */
+static unsigned madt_cpus(void)
+{
+    g_autoptr(GBytes) tables = read_fw_cfg("etc/acpi/tables");
+    size_t size;
+    const uint8_t *p = g_bytes_get_data(tables, &size);
+    const uint8_t *madt = memmem(p, size, "APIC", 4);
+    unsigned n = 0;
+
+    g_assert_nonnull(madt);
+    for (const uint8_t *e = madt + 44; e < madt + madt[4] + (madt[5] << 8); e += e[1]) {
+        n += e[0] == 0 && (e[4] & 1);
+    }
+    return n;
+}
+
+/* The tables that firmware reads stay as they are until firmware begins to read. */
+static void test_tables(void)
+{
+    start(0, "1,maxcpus=3,sockets=3", "");
+    qtest_outw(s, 0x510, 0);
+    g_assert_cmpuint(madt_cpus(), ==, 1);
+    add(1, "c1");
+    g_assert_cmpuint(madt_cpus(), ==, 1);
+    qtest_outw(s, 0x510, 0);
+    g_assert_cmpuint(madt_cpus(), ==, 2);
+    add(2, "c2");
+    g_assert_cmpuint(madt_cpus(), ==, 2);
+    qtest_system_reset(s);
+    g_assert_cmpuint(madt_cpus(), ==, 3);
+    qtest_qmp_ok(s, "{'execute': 'device_del', 'arguments': {'id': 'c1'}}");
+    qtest_system_reset(s);
+    qtest_outw(s, 0x510, 0);
+    g_assert_cmpuint(madt_cpus(), ==, 2);
     qtest_quit(s);
 }
 
@@ -209,6 +416,15 @@ static void test_reset(gconstpointer opaque)
     qtest_system_reset(s);
     g_assert_cmphex(flags_of(1), ==, ENABLED);
     g_assert_cmpuint(count_cpus(), ==, 2);
+    /* One that was to go goes with the guest that had not let it go. */
+    qtest_qmp_ok(s, "{'execute': 'device_del', 'arguments': {'id': 'c1'}}");
+    qtest_qmp_ok(s, "{'execute': 'system_reset'}");
+    json_object_put(qtest_qmp_event(s, "DEVICE_DELETED"));
+    json_object_put(qtest_qmp_event(s, "RESET"));
+    g_assert_cmphex(flags_of(1), ==, 0);
+    g_assert_cmpuint(count_cpus(), ==, 1);
+    add(1, "c1");
+    g_assert_cmphex(flags_of(1), ==, ENABLED | INSERT);
     qtest_quit(s);
 }
 
@@ -318,11 +534,9 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         GTestDataFunc fn;
-    } t[] = {{"registers", test_registers},
-             {"plug", test_plug},
-             {"unplug", test_unplug},
-             {"ost", test_ost},
-             {"reset", test_reset}};
+    } t[] = {{"registers", test_registers},   {"plug", test_plug},  {"unplug", test_unplug},
+             {"own-eject", test_own_eject},   {"ost", test_ost},    {"refusal", test_refusal},
+             {"failed-add", test_failed_add}, {"reset", test_reset}};
 
     g_test_init(&argc, &argv, NULL);
     for (unsigned n = 0; n < G_N_ELEMENTS(t); n++) {
@@ -336,5 +550,7 @@ int main(int argc, char **argv)
     g_test_add_func("/cpu-hotplug/query", test_query);
     g_test_add_func("/cpu-hotplug/errors", test_errors);
     g_test_add_func("/cpu-hotplug/cold", test_cold);
+    g_test_add_func("/cpu-hotplug/index", test_index);
+    g_test_add_func("/cpu-hotplug/tables", test_tables);
     return g_test_run();
 }
