@@ -69,7 +69,9 @@ void blk_free(BlockBackend *blk)
     BlkQueue *q, *next;
 
     assert_main_loop();
+    /* The one who goes waits for no medium: what can be taken back is. */
     quiesce_begin(blk, NULL);
+    blk_cancel_all(blk);
     wait_idle(blk, NULL);
     g_ptr_array_remove(backends, blk);
     for (q = blk->queues; q; q = next) {
@@ -502,6 +504,15 @@ void blk_drain(BlockBackend *blk)
     quiesce_end(blk, NULL);
 }
 
+void blk_drain_cancelled(BlockBackend *blk)
+{
+    assert_main_loop();
+    quiesce_begin(blk, NULL); /* first: what comes behind the cancel is held */
+    blk_cancel_all(blk);
+    wait_idle(blk, NULL);
+    quiesce_end(blk, NULL);
+}
+
 void blk_drain_all(void)
 {
     assert_main_loop();
@@ -548,6 +559,8 @@ static void flush_one(BlockBackend *blk, void *opaque)
 #define TAKEN_BACK_NS NANOSECONDS_PER_SECOND     /* with those that were asked to end */
 #define FLUSH_NS (10 * NANOSECONDS_PER_SECOND)
 
+static unsigned last_flushes; /* on their way; main loop */
+
 typedef struct Census {
     unsigned left;           /* in flight */
     uint64_t ended, written; /* ever; the latter of what changes the image, and went well */
@@ -569,8 +582,19 @@ static void count_one(BlockBackend *blk, void *opaque)
     }
 }
 
-/* Waits until nothing is in flight, as long as requests end now and then; false: some do not. */
-static bool wait_while_moving(int64_t patience)
+static unsigned all_left(const Census *c)
+{
+    return c->left;
+}
+
+/* Requests that were left alone before are in flight for ever. */
+static unsigned flushes_left(const Census *c)
+{
+    return last_flushes;
+}
+
+/* Waits until none are left, as long as requests end now and then; false: some do not. */
+static bool wait_while_moving(int64_t patience, unsigned (*left)(const Census *c))
 {
     AioTimer *t = aio_timer_new(aio_get_main(), QEMU_CLOCK_REALTIME, nothing, NULL);
     int64_t since = clock_ns();
@@ -584,7 +608,7 @@ static bool wait_while_moving(int64_t patience)
             before = now;
             since = clock_ns();
         }
-        if (!now.left || clock_ns() - since >= patience) {
+        if (!left(&now) || clock_ns() - since >= patience) {
             break;
         }
         aio_timer_mod(t, since + patience);
@@ -592,7 +616,7 @@ static bool wait_while_moving(int64_t patience)
     }
     __atomic_fetch_sub(&drain_waiters, 1, __ATOMIC_SEQ_CST);
     aio_timer_free(t);
-    return !now.left;
+    return !left(&now);
 }
 
 static void cancel_one(BlockBackend *blk, void *opaque)
@@ -617,6 +641,7 @@ static void last_flush_done(BlkRequest *req, int ret)
         warn_report("drive '%s' could not be flushed: %s", blk_name(req->queue->blk),
                     g_strerror(-ret));
     }
+    last_flushes--;
     g_free(container_of(req, FlushAll, req));
 }
 
@@ -635,6 +660,7 @@ static void last_flush(BlockBackend *blk, void *opaque)
     f->req = (BlkRequest){
         .op = BLK_FLUSH, .complete = last_flush_done, .ctx = aio_get_main(), .queue = q};
     count_up(q);
+    last_flushes++;
     start(blk, q, &f->req);
 }
 
@@ -646,14 +672,14 @@ void blk_finish_all(void)
     }
     assert_main_loop();
     blk_foreach(quiesce_begin, NULL);
-    if (!wait_while_moving(PATIENCE_NS)) {
+    if (!wait_while_moving(PATIENCE_NS, all_left)) {
         blk_foreach(cancel_one, NULL);
-        if (!wait_while_moving(TAKEN_BACK_NS)) {
+        if (!wait_while_moving(TAKEN_BACK_NS, all_left)) {
             blk_foreach(complain, NULL);
         }
     }
     blk_foreach(last_flush, NULL);
-    wait_while_moving(FLUSH_NS);
+    wait_while_moving(FLUSH_NS, flushes_left);
 }
 
 int blk_flush_all(void)

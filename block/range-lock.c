@@ -58,28 +58,11 @@ bool range_lock_take(RangeLock *rl, BlkRequest *req, uint64_t start, uint64_t en
     return false;
 }
 
-bool range_lock_forget(RangeLock *rl, BlkRequest *req)
-{
-    QEMU_LOCK_GUARD(&rl->lock);
-
-    for (BlkRequest **link = &rl->waiting; *link; link = &(*link)->lock_next) {
-        if (*link == req) {
-            *link = req->lock_next;
-            return true;
-        }
-    }
-    return false;
-}
-
-void range_lock_drop(RangeLock *rl, BlkRequest *req)
+/* With the lock: those that may go now take theirs; a list by their priv. */
+static BlkRequest *who_may_go(RangeLock *rl)
 {
     BlkRequest **link, *go = NULL;
 
-    qemu_mutex_lock(&rl->lock);
-    for (link = &rl->held; *link != req; link = &(*link)->lock_next) {
-    }
-    *link = req->lock_next;
-    req->lock_held = false;
     for (link = &rl->waiting; *link;) {
         BlkRequest *w = *link;
 
@@ -94,7 +77,11 @@ void range_lock_drop(RangeLock *rl, BlkRequest *req)
         w->priv = go;
         go = w;
     }
-    qemu_mutex_unlock(&rl->lock);
+    return go;
+}
+
+static void restart(BlkRequest *go)
+{
     while (go) {
         BlkRequest *next = go->priv;
 
@@ -102,4 +89,36 @@ void range_lock_drop(RangeLock *rl, BlkRequest *req)
         blk_request_restart(go);
         go = next;
     }
+}
+
+bool range_lock_forget(RangeLock *rl, BlkRequest *req)
+{
+    BlkRequest **link, *go = NULL;
+    bool waited;
+
+    qemu_mutex_lock(&rl->lock);
+    for (link = &rl->waiting; *link && *link != req; link = &(*link)->lock_next) {
+    }
+    waited = *link;
+    if (waited) {
+        *link = req->lock_next;
+        go = who_may_go(rl); /* some may have waited for this one only */
+    }
+    qemu_mutex_unlock(&rl->lock);
+    restart(go);
+    return waited;
+}
+
+void range_lock_drop(RangeLock *rl, BlkRequest *req)
+{
+    BlkRequest **link, *go;
+
+    qemu_mutex_lock(&rl->lock);
+    for (link = &rl->held; *link != req; link = &(*link)->lock_next) {
+    }
+    *link = req->lock_next;
+    req->lock_held = false;
+    go = who_may_go(rl);
+    qemu_mutex_unlock(&rl->lock);
+    restart(go);
 }

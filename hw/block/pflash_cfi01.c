@@ -424,6 +424,7 @@ static void flash_finalize(Object *obj)
     PFlash *s = PFLASH(obj);
 
     if (s->blk) {
+        blk_drain(s->blk); /* what the guest was told is written is not taken back */
         blk_detach_dev(s->blk);
     }
 }

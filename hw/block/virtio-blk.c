@@ -530,8 +530,6 @@ static void virtio_blk_unrealize(VirtIODevice *vdev)
 {
     VirtIOBlock *s = VIRTIO_BLK(vdev);
 
-    blk_cancel_all(s->conf.blk);
-    blk_drain(s->conf.blk);
     blk_set_resize_cb(s->conf.blk, NULL, NULL);
     block_conf_release(&s->conf); /* now: the disk may go elsewhere */
 }

@@ -257,8 +257,7 @@ void ide_drive_cancel(IDEDrive *d, AtaTask *tasks, unsigned n)
     }
     d->stalled = NULL;
     if (d->conf.blk) {
-        blk_cancel_all(d->conf.blk);
-        blk_drain(d->conf.blk);
+        blk_drain_cancelled(d->conf.blk);
     }
     for (unsigned i = 0; i < n; i++) {
         tasks[i].dropped = false;

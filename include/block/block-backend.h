@@ -65,6 +65,7 @@ void blk_cancel_all(BlockBackend *blk);
 /* Finds a node (node-name) or a -drive (id), and takes hold of it for dev; NULL with errp: unknown, in use by another device, no permission.
  * dev may be NULL (tests, tools).  A device that goes without blk_detach_dev() is detached. */
 BlockBackend *blk_attach_dev(const char *name, Object *dev, bool need_write, GError **errp);
+/* Main loop.  Requests that are in flight are taken back as by blk_cancel_all(), and waited for. */
 void blk_detach_dev(BlockBackend *blk);
 const char *blk_name(BlockBackend *blk);
 int64_t blk_getlength(BlockBackend *blk);        /* bytes; negative errno; any thread */
@@ -85,6 +86,8 @@ bool blk_set_error_policy(BlockBackend *blk, const char *rerror, const char *wer
 /* Waits until no request of blk is in flight (main loop; completions on other threads go on meanwhile).  What is submitted during the wait starts
  * after it. */
 void blk_drain(BlockBackend *blk);
+/* The same, but takes back what is in flight (blk_cancel_all()): for who must not wait for a medium. */
+void blk_drain_cancelled(BlockBackend *blk);
 void blk_drain_all(void);
 /* For the process's end: the same, and flushes every image; but takes back what makes no progress for 5 s, waits
  * 10 s at most for the flushes, and leaves alone, with a warning, what does not end even so. */

@@ -236,6 +236,49 @@ static void test_medium_goes_during_command(void)
     fdc_stop();
 }
 
+/* The image does not answer, and the disk is pulled out, or another one put in; the drive goes on
+ * with that. */
+static void test_medium_goes_while_it_hangs(void)
+{
+    g_autofree char *other = fdc_make_image(1440 * 1024);
+
+    s = qtest_init("-machine pc -nodefaults -device floppy,id=f0,drive=slow -blockdev "
+                   "driver=null-co,node-name=slow,size=1474560,latency-ns=3600000000000 -blockdev "
+                   "driver=null-co,node-name=slow2,size=1474560,latency-ns=3600000000000");
+    for (unsigned round = 0; round < 2; round++) {
+        int64_t begun;
+
+        fdc_reset_chip();
+        fdc_dma(TO_MEMORY, SECTOR);
+        fdc_data_command(READ | MFM, 0, 0, 1, 18);
+        g_usleep(20000);
+        g_assert_cmphex(fdc_msr() & RQM, ==, 0);
+        begun = g_get_monotonic_time();
+        if (round) {
+            qtest_qmp_ok(s,
+                         "{'execute': 'blockdev-change-medium', 'arguments': {'id': 'f0', "
+                         "'filename': '%s', 'format': 'raw'}}",
+                         other);
+        } else {
+            qtest_qmp_ok(s, "{'execute': 'eject', 'arguments': {'id': 'f0'}}");
+            qtest_qmp_ok(s, "{'execute': 'blockdev-insert-medium', 'arguments': {'id': 'f0', "
+                            "'node-name': 'slow2'}}");
+        }
+        g_assert_cmpint(g_get_monotonic_time() - begun, <, 8 * G_USEC_PER_SEC);
+        fdc_expect("40 01 00 00 00 01 02");
+        qtest_qmp_ok(s, "{'execute': 'blockdev-del', 'arguments': {'node-name': '%s'}}",
+                     round ? "slow2" : "slow");
+    }
+    fdc_seek(0, 1); /* clears the disk change line */
+    fdc_seek(0, 0);
+    fdc_dma(TO_MEMORY, SECTOR);
+    fdc_data_command(READ | MFM, 0, 0, 1, 18);
+    fdc_expect("00 00 00 00 00 02 02");
+    fdc_expect_memory(0, 0);
+    qtest_quit(s);
+    g_unlink(other);
+}
+
 /* --- hostile input ---------------------------------------------------------------------------- */
 
 static void test_random_writes(void)
@@ -326,6 +369,7 @@ int main(int argc, char **argv)
     g_test_add_func("/fdc-media/disk-change", test_disk_change);
     g_test_add_func("/fdc-media/medium-commands", test_medium_commands);
     g_test_add_func("/fdc-media/medium-goes-during-command", test_medium_goes_during_command);
+    g_test_add_func("/fdc-media/medium-goes-while-it-hangs", test_medium_goes_while_it_hangs);
     g_test_add_func("/fdc-media/random-writes", test_random_writes);
     g_test_add_func("/fdc-media/reset-during-commands", test_reset_during_commands);
     g_test_add_func("/fdc-media/errors", test_errors);

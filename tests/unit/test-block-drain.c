@@ -174,10 +174,74 @@ static void test_held(void)
     del("held");
 }
 
+/* --- range locks ------------------------------------------------------------------------------ */
+
+static void nothing(void *opaque)
+{
+}
+
+static bool take(RangeLock *rl, BlkRequest *req, uint64_t start, uint64_t end, bool serialising)
+{
+    return range_lock_take(rl, req, start, end, serialising);
+}
+
+/* Who waits only for one that is taken back goes on; who waits for others, too, does not. */
+static void test_forget(void)
+{
+    BlkQueue q = {.bh = aio_bh_new(aio_get_main(), nothing, NULL)};
+    BlkRequest r[5] = {{.queue = &q}, {.queue = &q}, {.queue = &q}, {.queue = &q}, {.queue = &q}};
+    RangeLock rl;
+
+    range_lock_init(&rl);
+    g_assert_true(take(&rl, &r[0], 0, 4096, false));
+    g_assert_false(take(&rl, &r[1], 0, 8192, true));
+    g_assert_false(take(&rl, &r[2], 4096, 8192, false)); /* behind 1 */
+    g_assert_false(take(&rl, &r[3], 0, 4096, true));     /* behind 0 and 1 */
+    g_assert_false(take(&rl, &r[4], 0, 4096, false));    /* behind 1 and 3 */
+    g_assert_true(range_lock_forget(&rl, &r[1]));
+    g_assert_true(q.restart == &r[2] && !r[2].queue_next);
+    g_assert_true(r[2].lock_held && !r[1].lock_held && !r[3].lock_held && !r[4].lock_held);
+    g_assert_false(range_lock_forget(&rl, &r[1]));
+    g_assert_false(range_lock_forget(&rl, &r[2])); /* it has the lock */
+    q.restart = NULL;
+    range_lock_drop(&rl, &r[2]);
+    g_assert_null(q.restart);
+    range_lock_drop(&rl, &r[0]);
+    g_assert_true(q.restart == &r[3] && r[3].lock_held && !r[4].lock_held);
+    q.restart = NULL;
+    range_lock_drop(&rl, &r[3]);
+    g_assert_true(q.restart == &r[4] && r[4].lock_held);
+    range_lock_drop(&rl, &r[4]);
+    range_lock_destroy(&rl);
+    aio_bh_delete(q.bh);
+    aio_poll(aio_get_main(), false);
+}
+
+/* Who goes takes back what is in flight; a drain for one who must not wait does, too. */
+static void test_cancelled(void)
+{
+    Io slow = {.req = {.op = BLK_FLUSH, .complete = io_complete}};
+
+    blockdev("null-co,node-name=hour,latency-ns=3600000000000");
+    drained = attach("hour");
+    blk_submit(drained, &slow.req, aio_get_main());
+    blk_drain_cancelled(drained);
+    g_assert_true(slow.done);
+    g_assert_cmpint(slow.ret, ==, -ECANCELED);
+    slow.done = false;
+    blk_submit(drained, &slow.req, aio_get_main());
+    blk_detach_dev(drained);
+    g_assert_true(slow.done);
+    g_assert_cmpint(slow.ret, ==, -ECANCELED);
+    del("hour");
+}
+
 int main(int argc, char **argv)
 {
     block_test_init(&argc, &argv);
     g_test_add_func("/block/drain", test_drain);
     g_test_add_func("/block/held", test_held);
+    g_test_add_func("/block/range-lock-forget", test_forget);
+    g_test_add_func("/block/cancelled", test_cancelled);
     return block_test_run();
 }
