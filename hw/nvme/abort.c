@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Abort (NVMe 1.4, section 5.1).  An event request, a command that the error policy keeps, and one
- * that still lies in the ring end at once, or as soon as they are fetched.  One that goes step by
- * step, or that waits for a fused pair, ends before its next step.  What the back end works on ends
+ * Abort (NVMe 1.4, section 5.1).  An event request, a command that the error policy keeps, one that
+ * waits for a fused pair, and one that still lies in the ring end at once, or as soon as they are
+ * fetched.  One that goes step by step ends before its next step.  What the back end works on ends
  * at once if the back end gives it back, and runs to its end otherwise.
  */
-#include "nvme.h"
+#include "io.h"
 
 typedef struct AbortCall {
     NvmeSq *sq;
@@ -35,6 +35,16 @@ static bool abort_in_ring(NvmeSq *sq, uint16_t cid)
     return false;
 }
 
+bool nvme_take_back(NvmeRequest *req, uint16_t status)
+{
+    if (req->parked) {
+        req->parked = false;
+        nvme_io_fail(req, status);
+        return true;
+    }
+    return req->waiting ? nvme_fused_leave(req, status) : blk_cancel(&req->blk);
+}
+
 static void abort_in_ctx(void *opaque)
 {
     AbortCall *c = opaque;
@@ -45,14 +55,9 @@ static void abort_in_ctx(void *opaque)
         if (!req->busy || !req->ns || req->cmd.cid != c->cid) {
             continue;
         }
-        if (req->parked) {
-            req->parked = false;
-            req->status = NVME_ABORT_REQUESTED;
-            nvme_complete(req);
-            c->aborted = true;
-        } else if (!req->pair) { /* a pair is not torn apart */
-            req->aborted |= req->bounce || req->waiting;
-            c->aborted = blk_cancel(&req->blk);
+        if (!req->pair || req->parked) { /* a pair that works is not torn apart */
+            req->aborted |= (bool)req->bounce;
+            c->aborted = nvme_take_back(req, NVME_ABORT_REQUESTED);
         }
         return;
     }

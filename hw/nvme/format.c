@@ -51,6 +51,25 @@ static void saved(void *opaque, bool ok)
     finished(f);
 }
 
+static void end(Format *f, uint16_t status)
+{
+    f->status = status;
+    nvme_state_save(f->req->sq->n, saved, f);
+}
+
+/* The controller is reset, or a namespace goes: whoever waits must not wait for all of an image,
+ * nor for what others have begun on a medium that does not answer.  Any thread. */
+static bool unwanted(void *opaque)
+{
+    const Format *f = opaque;
+    bool stop = __atomic_load_n(&f->req->sq->n->resetting, __ATOMIC_RELAXED);
+
+    for (unsigned i = 0; i < f->count; i++) {
+        stop |= __atomic_load_n(&f->list[i]->going, __ATOMIC_RELAXED);
+    }
+    return stop;
+}
+
 static void begin_erase(Format *f)
 {
     NvmeNamespace *ns = f->list[f->at];
@@ -61,35 +80,20 @@ static void begin_erase(Format *f)
     erase_next(f);
 }
 
-/* The controller is reset, or a namespace goes: whoever waits must not wait for all of an image. */
-static bool unwanted(Format *f)
-{
-    bool stop = __atomic_load_n(&f->req->sq->n->resetting, __ATOMIC_RELAXED);
-
-    for (unsigned i = 0; i < f->count; i++) {
-        stop |= __atomic_load_n(&f->list[i]->going, __ATOMIC_RELAXED);
-    }
-    return stop;
-}
-
 static void step_done(BlkRequest *blk, int ret)
 {
     Format *f = container_of(blk, Format, blk);
 
     f->req->home_blk = NULL;
     /* Without secure erase the old data may stay where a back end cannot deallocate. */
-    if (ret < 0 && blk->op != BLK_DISCARD) {
-        f->status = NVME_WRITE_FAULT;
-        nvme_state_save(f->req->sq->n, saved, f);
-        return;
+    if (ret == -ECANCELED) {
+        end(f, NVME_ABORT_REQUESTED);
+    } else if (ret < 0 && blk->op != BLK_DISCARD) {
+        end(f, NVME_WRITE_FAULT);
+    } else {
+        f->offset += blk->bytes;
+        erase_next(f);
     }
-    f->offset += blk->bytes;
-    if (unwanted(f)) {
-        f->status = NVME_ABORT_REQUESTED;
-        nvme_state_save(f->req->sq->n, saved, f);
-        return;
-    }
-    erase_next(f);
 }
 
 static void erase_next(Format *f)
@@ -97,6 +101,10 @@ static void erase_next(Format *f)
     NvmeNamespace *ns = f->list[f->at];
     NvmeCtrl *n = f->req->sq->n;
 
+    if (unwanted(f)) {
+        end(f, NVME_ABORT_REQUESTED);
+        return;
+    }
     if (f->offset < f->end) {
         /* Metadata begins as zeroes in any case: with them a block counts as never written. */
         bool zero = secure_erase(&f->req->cmd) || ns->layout.ms;
@@ -118,17 +126,32 @@ static void erase_next(Format *f)
         begin_erase(f);
         return;
     }
-    nvme_state_save(n, saved, f);
+    end(f, NVME_SUCCESS);
 }
 
-/* No command works on the namespaces any more. */
-static void quiet(void *opaque)
+static void quiesced(void *opaque, bool quiet);
+
+static void quiesce(Format *f)
+{
+    static const NvmeQuiesceOps ops = {.unwanted = unwanted, .done = quiesced};
+    NvmeCtrl *n = f->req->sq->n;
+
+    nvme_quiesce(n, n->subsys, f->list[f->at], &ops, f);
+}
+
+/* Quiet: no command works on that namespace any more. */
+static void quiesced(void *opaque, bool quiet)
 {
     Format *f = opaque;
     uint32_t dw10 = f->req->cmd.cdw10;
 
+    if (!quiet || unwanted(f)) {
+        f->status = NVME_ABORT_REQUESTED; /* nothing has changed */
+        finished(f);
+        return;
+    }
     if (++f->at < f->count) {
-        nvme_quiesce(f->req->sq->n, f->req->sq->n->subsys, f->list[f->at], NULL, quiet, f);
+        quiesce(f);
         return;
     }
     f->at = 0;
@@ -201,7 +224,30 @@ uint16_t nvme_format_nvm(NvmeRequest *req, bool *later)
         __atomic_store_n(&f->list[i]->percent_left, 100, __ATOMIC_RELAXED);
     }
     *later = true;
-    nvme_quiesce(n, n->subsys, f->list[0], NULL, quiet, f);
-    g_steal_pointer(&f);
+    quiesce(g_steal_pointer(&f));
     return NVME_SUCCESS;
+}
+
+static void take_back_at_home(void *opaque)
+{
+    NvmeCtrl *n = opaque;
+    NvmeSq *sq = n->sq[0];
+
+    for (uint32_t i = 0; sq && i < sq->nr_reqs; i++) {
+        BlkRequest *blk = sq->reqs[i].busy ? sq->reqs[i].home_blk : NULL;
+
+        if (blk && unwanted(container_of(blk, Format, blk))) {
+            blk_cancel(blk);
+        }
+    }
+}
+
+void nvme_format_take_back(NvmeSubsystem *s)
+{
+    assert_main_loop();
+    for (unsigned i = 0; i < NVME_MAX_CONTROLLERS; i++) {
+        if (s->ctrls[i]) { /* they come and go in this thread */
+            aio_call(s->ctrls[i]->home, take_back_at_home, s->ctrls[i]);
+        }
+    }
 }

@@ -15,6 +15,7 @@ typedef struct NvmePair {
     NvmeRequest *first, *second;
     uint64_t slba, nlb;
     bool active;          /* not waiting for another pair */
+    bool quiet;           /* nobody writes to its blocks; false: it has given up waiting */
     NvmeRequest *waiters; /* writes, by their next */
 } NvmePair;
 
@@ -51,11 +52,27 @@ static void start_again(void *opaque)
     NvmeRequest *req = opaque;
 
     req->waiting = false;
-    if (req->aborted) {
-        nvme_io_fail(req, NVME_ABORT_REQUESTED);
+    if (req->aborted || req->sq->deleting) {
+        nvme_io_fail(req, nvme_io_cancelled(req));
     } else {
         nvme_io_command(req);
     }
+}
+
+/* False: start_again() is on its way to it. */
+static bool wait_no_more(NvmeRequest *req)
+{
+    QEMU_LOCK_GUARD(&req->ns->lock);
+
+    for (NvmePair *p = req->ns->pairs; p; p = p->next) {
+        for (NvmeRequest **link = &p->waiters; *link; link = &(*link)->next) {
+            if (*link == req) {
+                *link = req->next;
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 /* --- the pair -------------------------------------------------------------------------------- */
@@ -117,19 +134,21 @@ void nvme_fused_completed(NvmeRequest *req)
 static void compare_in_ctx(void *opaque)
 {
     NvmePair *pair = opaque;
+    NvmeRequest *first = pair->first;
     uint16_t status;
 
-    pair->first->waiting = pair->second->waiting = false;
-    status = nvme_io_start(pair->first);
+    first->waiting = pair->second->waiting = false;
+    status = pair->quiet ? nvme_io_start(first) : nvme_io_cancelled(first);
     if (status) {
-        nvme_io_fail(pair->first, status);
+        nvme_io_fail(first, status);
     }
 }
 
-static void nobody_writes(void *opaque)
+static void waited(void *opaque, bool quiet)
 {
     NvmePair *pair = opaque;
 
+    pair->quiet = quiet;
     aio_post(pair->first->sq->ctx, compare_in_ctx, pair);
 }
 
@@ -140,17 +159,57 @@ static bool writes_here(NvmeRequest *req, void *opaque)
     return !req->waiting && req != pair->second && nvme_io_writes_to(req, pair->slba, pair->nlb);
 }
 
+static bool unwanted(void *opaque)
+{
+    const NvmePair *pair = opaque;
+
+    return __atomic_load_n(&pair->first->sq->deleting, __ATOMIC_RELAXED) ||
+           __atomic_load_n(&pair->ns->going, __ATOMIC_RELAXED);
+}
+
 static void quiesce_at_home(void *opaque)
 {
+    static const NvmeQuiesceOps ops = {.busy = writes_here, .unwanted = unwanted, .done = waited};
     NvmePair *pair = opaque;
     NvmeCtrl *n = pair->first->sq->n;
 
-    nvme_quiesce(n, n->subsys, pair->first->ns, writes_here, nobody_writes, pair);
+    nvme_quiesce(n, n->subsys, pair->ns, &ops, pair);
 }
 
 static void start_pair(NvmePair *pair)
 {
     aio_post(pair->first->sq->n->home, quiesce_at_home, pair);
+}
+
+/* A pair that waits for another one ends; one that waits for writes sees by itself that it is
+ * unwanted. */
+static bool leave_pair(NvmePair *pair, uint16_t status)
+{
+    bool idle;
+
+    qemu_mutex_lock(&pair->ns->lock);
+    idle = !pair->active;
+    pair->active = true; /* so that nobody else starts it */
+    qemu_mutex_unlock(&pair->ns->lock);
+    if (idle) {
+        pair->first->waiting = pair->second->waiting = false;
+        nvme_io_fail(pair->first, status); /* takes the second along */
+    }
+    return idle;
+}
+
+bool nvme_fused_leave(NvmeRequest *req, uint16_t status)
+{
+    if (req->pair) {
+        return leave_pair(req->pair, status);
+    }
+    if (wait_no_more(req)) {
+        req->waiting = false;
+        nvme_io_fail(req, status);
+    } else {
+        req->aborted = true;
+    }
+    return true;
 }
 
 /* --- submission ------------------------------------------------------------------------------ */

@@ -29,12 +29,8 @@ bool nvme_io_check(NvmeRequest *req, int ret)
     if (likely(ret >= 0) && likely(!req->aborted)) {
         return true;
     }
-    if (ret >= 0) {
-        nvme_io_fail(req, NVME_ABORT_REQUESTED);
-        return false;
-    }
-    if (ret == -ECANCELED) {
-        nvme_io_fail(req, NVME_ABORT_REQUESTED); /* nothing is wrong with the medium */
+    if (ret >= 0 || ret == -ECANCELED) {
+        nvme_io_fail(req, nvme_io_cancelled(req)); /* nothing is wrong with the medium */
         return false;
     }
     nvme_count(&req->sq->stats.media_errors, 1);

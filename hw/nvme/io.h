@@ -53,19 +53,31 @@ static inline void nvme_io_prepare(NvmeRequest *req, BlkOp op, unsigned flags, u
     blk->complete = complete;
 }
 
+static inline void nvme_io_fail(NvmeRequest *req, uint16_t status)
+{
+    req->status = status;
+    nvme_complete(req);
+}
+
+/* What a queue's end has taken back is all that there is: behind it, no step begins (and the
+ * request may be complete on return). */
 static inline void nvme_io_submit(NvmeRequest *req)
 {
     req->parked = false;
+    if (unlikely(req->sq->deleting)) {
+        nvme_io_fail(req, NVME_ABORT_SQ_DELETED);
+        return;
+    }
     blk_submit(req->ns->blk, &req->blk, req->sq->ctx);
 }
 
 /* True if the back end's part ended well; otherwise the request was completed, or parked until the
  * VM runs again. */
 bool nvme_io_check(NvmeRequest *req, int ret);
-static inline void nvme_io_fail(NvmeRequest *req, uint16_t status)
+/* The status of a command that was taken back. */
+static inline uint16_t nvme_io_cancelled(const NvmeRequest *req)
 {
-    req->status = status;
-    nvme_complete(req);
+    return req->sq->deleting ? NVME_ABORT_SQ_DELETED : NVME_ABORT_REQUESTED;
 }
 
 /* The commands.  Each starts its own, or returns why not. */
@@ -87,6 +99,8 @@ uint16_t nvme_gate_check_read(NvmeRequest *req, uint64_t slba, uint64_t nlb);
 bool nvme_io_writes_to(const NvmeRequest *req, uint64_t slba, uint64_t nlb);
 /* True: req waits for a fused pair, and is started again. */
 bool nvme_fused_wait(NvmeRequest *req);
+/* req waits for a pair, or with its own: it is to wait no longer.  True: it ends, now or soon. */
+bool nvme_fused_leave(NvmeRequest *req, uint16_t status);
 /* Calls a command's function by its opcode; the gates were passed. */
 uint16_t nvme_io_start(NvmeRequest *req);
 

@@ -332,11 +332,12 @@ bool nvme_ns_plug(NvmeNamespace *ns, NvmeSubsystem *s, NvmeCtrl *owner, bool det
     return true;
 }
 
-static bool being_formatted(NvmeNamespace *ns)
+/* A Format or a Delete has it in its list. */
+static bool being_changed(NvmeNamespace *ns)
 {
     QEMU_LOCK_GUARD(&ns->subsys->lock);
 
-    return ns->gate & NVME_GATE_FORMAT;
+    return ns->gate & (NVME_GATE_FORMAT | NVME_GATE_DELETED);
 }
 
 void nvme_ns_unplug(NvmeNamespace *ns)
@@ -345,9 +346,8 @@ void nvme_ns_unplug(NvmeNamespace *ns)
 
     blk_set_resize_cb(ns->blk, NULL, NULL);
     __atomic_store_n(&ns->going, true, __ATOMIC_RELAXED);
-    nvme_sanitize_stop(s, NULL);
-    while (being_formatted(ns)) {
-        blk_cancel_all(ns->blk);
+    while (being_changed(ns)) {
+        nvme_format_take_back(s);
         aio_poll(aio_get_main(), false);
         g_usleep(50);
     }
@@ -360,9 +360,8 @@ void nvme_ns_unplug(NvmeNamespace *ns)
     }
     s->ns[ns->nsid] = NULL;
     qemu_mutex_unlock(&s->lock);
-    blk_cancel_all(ns->blk);
+    nvme_sanitize_stop(s, NULL); /* the next one does not know it */
     nvme_quiesce_wait(s, ns);
-    blk_cancel_all(ns->blk);
-    blk_drain(ns->blk);
+    blk_drain_cancelled(ns->blk); /* what controllers do by themselves */
     nvme_ns_free(ns);
 }

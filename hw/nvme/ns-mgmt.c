@@ -54,9 +54,19 @@ static uint16_t check_list(NvmeSubsystem *s, NvmeNamespace *ns, const NvmeContro
     return NVME_SUCCESS;
 }
 
-static void complete(void *opaque)
+static bool unwanted(void *opaque)
 {
-    nvme_complete(opaque);
+    const NvmeRequest *req = opaque;
+
+    return __atomic_load_n(&req->sq->n->resetting, __ATOMIC_RELAXED);
+}
+
+static void complete(void *opaque, bool quiet)
+{
+    NvmeRequest *req = opaque;
+
+    req->status = quiet ? req->status : NVME_ABORT_REQUESTED;
+    nvme_complete(req);
 }
 
 /* With the subsystem's lock. */
@@ -92,6 +102,7 @@ static uint16_t change(NvmeCtrl *n, uint32_t nsid, const NvmeControllerList *lis
 
 uint16_t nvme_ns_attachment(NvmeRequest *req, bool *later)
 {
+    static const NvmeQuiesceOps ops = {.unwanted = unwanted, .done = complete};
     NvmeCtrl *n = req->sq->n;
     NvmeSubsystem *s = n->subsys;
     unsigned select = req->cmd.cdw10 & 0xf;
@@ -115,7 +126,7 @@ uint16_t nvme_ns_attachment(NvmeRequest *req, bool *later)
     qemu_mutex_unlock(&s->lock);
     if (!status && select == DETACH) {
         *later = true;
-        nvme_quiesce(n, s, ns, NULL, complete, req);
+        nvme_quiesce(n, s, ns, &ops, req);
     }
     return status;
 }

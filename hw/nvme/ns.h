@@ -100,7 +100,8 @@ struct NvmeNamespace {
 
     uint32_t gate;        /* subsystem's lock: bits for all controllers */
     uint8_t percent_left; /* atomic: of a format */
-    bool going;           /* atomic: about to be unplugged: a format ends early */
+    bool going;           /* atomic: about to be unplugged: what waits or works step by step ends;
+                             pooled: set with the subsystem's lock */
     unsigned dulbe_users; /* atomic: controllers that want errors for deallocated blocks */
     QemuMutex lock;       /* taken before the subsystem's: what follows */
     struct NvmeRanges *uncorrectable, *deallocated; /* NULL: none */
@@ -174,6 +175,9 @@ bool nvme_ns_plug(NvmeNamespace *ns, NvmeSubsystem *s, NvmeCtrl *owner, bool det
 /* Main loop: leaves all tables, waits for its commands, frees it. */
 void nvme_ns_unplug(NvmeNamespace *ns);
 
+/* format.c, main loop: takes steps of formats that are unwanted back. */
+void nvme_format_take_back(NvmeSubsystem *s);
+
 /* gate.c, any thread: blocks were deallocated; no block is marked any more. */
 void nvme_gate_deallocated(NvmeNamespace *ns, uint64_t slba, uint64_t nlb);
 void nvme_gate_forget_marks(NvmeNamespace *ns);
@@ -184,13 +188,23 @@ void nvme_gate_change(NvmeNamespace *ns, uint32_t set, uint32_t clear);
 void nvme_gate_change_locked(NvmeNamespace *ns, uint32_t set, uint32_t clear);
 
 /* --- quiesce.c ------------------------------------------------------------------------------- */
-/* Waits, without blocking, until no command but those that busy() does not count works on ns (NULL:
- * any namespace) on any of the subsystem's controllers; then done(opaque) runs at n's home.  busy
- * may be NULL: all count; it is called in queue contexts.  Start it at n's home. */
-void nvme_quiesce(NvmeCtrl *n, NvmeSubsystem *s, NvmeNamespace *ns,
-                  bool (*busy)(NvmeRequest *req, void *opaque), void (*done)(void *opaque),
+typedef struct NvmeQuiesceOps {
+    /* Does a command count?  In queue contexts.  NULL: all do. */
+    bool (*busy)(NvmeRequest *req, void *opaque);
+    /* The one who waits must not wait any longer (a reset, an unplug), as the commands that it
+     * waits for may be others', which nobody takes back.  At any controller's home; once true, it
+     * stays so.  NULL: never. */
+    bool (*unwanted)(void *opaque);
+    /* It is over; quiet: no command that counts is at work. */
+    void (*done)(void *opaque, bool quiet);
+} NvmeQuiesceOps;
+
+/* Waits, without blocking, until no command that counts works on ns (NULL: any namespace) on any of
+ * the subsystem's controllers, or until that is unwanted; then done() runs at n's home.  Start it
+ * there. */
+void nvme_quiesce(NvmeCtrl *n, NvmeSubsystem *s, NvmeNamespace *ns, const NvmeQuiesceOps *ops,
                   void *opaque);
-/* The same for the main loop, which waits. */
+/* For the main loop, which waits until no command works on ns; they are taken back. */
 void nvme_quiesce_wait(NvmeSubsystem *s, NvmeNamespace *ns);
 
 #endif

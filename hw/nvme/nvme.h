@@ -55,7 +55,7 @@ struct NvmeRequest {
     NvmeCqe cqe;
     NvmeData data;
     BlkRequest blk;
-    BlkRequest *home_blk; /* an admin command's: what it waits for at home, or NULL */
+    BlkRequest *home_blk; /* a format's step at home, or NULL */
     uint16_t status;
     bool busy;    /* fetched, not yet completed */
     bool parked;  /* failed with policy "stop": submitted again when the VM runs */
@@ -110,7 +110,8 @@ struct NvmeSq {
     uint16_t abort_cid[NVME_ABORT_LIMIT]; /* to end when they are fetched */
     uint8_t aborts;
     bool processing;         /* nvme_sq_process() is on the stack */
-    bool deleting;           /* takes no new commands; freed when inflight is 0 */
+    bool deleting;           /* takes no new commands, submits nothing; freed when inflight is 0.
+                                Atomic: other threads look while a command of it waits */
     AioBH *bh;               /* wakes ctx when the doorbell lives elsewhere */
     NvmeRequest *delete_req; /* admin command to complete when the last one is done; home's */
     uint32_t shadow_base;    /* dbbuf.c: what the shadow doorbell began with */
@@ -295,6 +296,9 @@ void nvme_arbiter_remove(NvmeSq *sq);
 
 /* --- abort.c --------------------------------------------------------------------------------- */
 uint16_t nvme_abort(NvmeRequest *req); /* home */
+/* Queue context: req, which works on a namespace, ends with status if nobody works on it, and soon
+ * if the one who does gives it back.  True: it does. */
+bool nvme_take_back(NvmeRequest *req, uint16_t status);
 /* Queue context: a command that was to be aborted before it was fetched; true: it has ended. */
 bool nvme_abort_fetched(NvmeRequest *req);
 

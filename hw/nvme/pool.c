@@ -148,7 +148,31 @@ typedef struct Delete {
     unsigned count, at;
 } Delete;
 
-static void quiet(void *opaque)
+/* The controller is reset, or the pool goes. */
+static bool unwanted(void *opaque)
+{
+    const Delete *d = opaque;
+    bool stop = __atomic_load_n(&d->req->sq->n->resetting, __ATOMIC_RELAXED);
+
+    for (unsigned i = d->at; i < d->count; i++) {
+        stop |= __atomic_load_n(&d->list[i]->going, __ATOMIC_RELAXED);
+    }
+    return stop;
+}
+
+/* With the subsystem's lock: those that are left stay, attached to nobody. */
+static void keep_the_rest(Delete *d)
+{
+    for (unsigned i = d->at; i < d->count; i++) {
+        nvme_gate_change_locked(d->list[i], 0, NVME_GATE_DELETED);
+    }
+    d->req->status = NVME_ABORT_REQUESTED;
+}
+
+static void quiesced(void *opaque, bool quiet);
+static const NvmeQuiesceOps quiesce_ops = {.unwanted = unwanted, .done = quiesced};
+
+static void quiesced(void *opaque, bool quiet)
 {
     Delete *d = opaque;
     NvmeRequest *req = d->req;
@@ -156,6 +180,13 @@ static void quiet(void *opaque)
     NvmeNamespace *ns = d->list[d->at];
 
     qemu_mutex_lock(&s->lock);
+    if (!quiet || unwanted(d)) {
+        keep_the_rest(d);
+        qemu_mutex_unlock(&s->lock);
+        g_free(d);
+        nvme_state_save_and_complete(req);
+        return;
+    }
     s->ns[ns->nsid] = NULL;
     nvme_state_drop(s, "pool", ns->nsid);
     nvme_state_drop(s, "namespaces", ns->nsid);
@@ -164,7 +195,7 @@ static void quiet(void *opaque)
     TRACE(nvme, ns_delete, "nsid %u", ns->nsid);
     nvme_ns_free(ns);
     if (++d->at < d->count) {
-        nvme_quiesce(req->sq->n, s, d->list[d->at], NULL, quiet, d);
+        nvme_quiesce(req->sq->n, s, d->list[d->at], &quiesce_ops, d);
         return;
     }
     g_free(d);
@@ -230,7 +261,7 @@ static uint16_t delete (NvmeRequest *req, bool *later)
         return status;
     }
     *later = true;
-    nvme_quiesce(n, s, d->list[0], NULL, quiet, d);
+    nvme_quiesce(n, s, d->list[0], &quiesce_ops, d);
     g_steal_pointer(&d);
     return NVME_SUCCESS;
 }
@@ -349,8 +380,17 @@ void nvme_pool_exit(NvmeCtrl *n)
         return;
     }
     for (uint32_t id = 1; id <= NVME_MAX_NAMESPACES; id++) {
-        if (s->ns[id] && s->ns[id]->pooled) {
-            nvme_ns_unplug(s->ns[id]);
+        NvmeNamespace *ns;
+
+        /* Another controller may be about to delete it: it is gone, or that gives up. */
+        qemu_mutex_lock(&s->lock);
+        ns = s->ns[id] && s->ns[id]->pooled ? s->ns[id] : NULL;
+        if (ns) {
+            __atomic_store_n(&ns->going, true, __ATOMIC_RELAXED);
+        }
+        qemu_mutex_unlock(&s->lock);
+        if (ns) {
+            nvme_ns_unplug(ns);
         }
     }
     g_clear_pointer(&s->pool, g_free);

@@ -746,27 +746,21 @@ static void sq_stop_in_ctx(void *opaque)
 {
     NvmeSq *sq = opaque;
 
-    sq->deleting = true;
+    __atomic_store_n(&sq->deleting, true, __ATOMIC_RELAXED);
     nvme_dbbuf_sq_end(sq);
     nvme_arbiter_remove(sq);
     if (__atomic_load_n(&sq->n->resetting, __ATOMIC_RELAXED) && sq->cq->done) {
         aio_bh_schedule(sq->cq->bh); /* a full completion queue must not hold them */
     }
-    /* Those that the error policy parked will never be submitted again. */
+    /* What can be taken back ends now, not when a medium answers that may never do; and the next
+     * step of what goes on is not submitted any more. */
     for (uint32_t i = 0; i < sq->nr_reqs; i++) {
         NvmeRequest *req = &sq->reqs[i];
 
-        if (req->busy && req->parked) {
-            req->parked = false;
-            req->status = NVME_ABORT_SQ_DELETED;
-            nvme_complete(req);
-        } else if (req->busy && req->home_blk) {
+        if (req->busy && req->home_blk) {
             blk_cancel(req->home_blk);
         } else if (req->busy && req->ns) {
-            /* What the back end gives back ends now, not when a medium answers that may never do.
-             */
-            req->aborted |= !req->pair && (req->bounce || req->waiting);
-            blk_cancel(&req->blk);
+            nvme_take_back(req, NVME_ABORT_SQ_DELETED);
         }
     }
     if (!sq->inflight) {

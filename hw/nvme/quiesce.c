@@ -3,7 +3,8 @@
  * Waiting until nobody works on a namespace any more, without a counter on the path of each
  * command: every queue is asked, in its own context, which of its commands are at it; if there are
  * some, it is asked again a little later.  Controllers are asked at their homes by messages, as one
- * home must not wait for another.
+ * home must not wait for another.  Who waits may give up; who takes a namespace away takes its
+ * commands back, again each time, as some go step by step.
  */
 #include "nvme.h"
 
@@ -11,12 +12,12 @@
 
 typedef struct Quiesce {
     unsigned left; /* atomic: controllers that have not answered, and the one who starts it */
+    bool given_up; /* atomic */
     NvmeNamespace *ns;
-    bool (*busy)(NvmeRequest *req, void *opaque);
-    void (*done)(void *opaque);
+    const NvmeQuiesceOps *ops;
     void *opaque;
     AioContext *home; /* where done() runs */
-    bool drop_parked; /* those that wait for the VM to run are not done again */
+    bool take_back;   /* commands end as soon as they can */
 } Quiesce;
 
 /* One controller's share. */
@@ -35,41 +36,55 @@ typedef struct Count {
 static void look_in_ctx(void *opaque)
 {
     Count *c = opaque;
+    Quiesce *q = c->q;
 
-    for (uint32_t i = 0; i < c->sq->nr_reqs && !c->busy; i++) {
+    for (uint32_t i = 0; i < c->sq->nr_reqs && (!c->busy || q->take_back); i++) {
         NvmeRequest *req = &c->sq->reqs[i];
 
-        if (c->q->drop_parked && req->busy && req->parked && req->ns == c->q->ns) {
-            req->parked = false;
-            req->status = NVME_ABORT_REQUESTED;
-            nvme_complete(req);
+        c->busy |= req->busy && req->ns && (!q->ns || req->ns == q->ns) &&
+                   (!q->ops->busy || q->ops->busy(req, q->opaque));
+        if (q->take_back && req->busy && req->ns == q->ns) {
+            nvme_take_back(req, NVME_ABORT_REQUESTED);
         }
-        c->busy = req->busy && req->ns && (!c->q->ns || req->ns == c->q->ns) &&
-                  (!c->q->busy || c->q->busy(req, c->q->opaque));
     }
+}
+
+static void over(void *opaque)
+{
+    g_autofree Quiesce *q = opaque;
+
+    q->ops->done(q->opaque, !__atomic_load_n(&q->given_up, __ATOMIC_RELAXED));
 }
 
 static void drop(Quiesce *q)
 {
     if (__atomic_sub_fetch(&q->left, 1, __ATOMIC_ACQ_REL) == 0) {
-        aio_post(q->home, q->done, q->opaque);
-        g_free(q);
+        aio_post(q->home, over, q);
     }
+}
+
+static bool look_at_queues(NvmeCtrl *n, Quiesce *q)
+{
+    Count c = {.q = q};
+
+    for (unsigned id = 1; n->sq && id < n->num_db && (!c.busy || q->take_back); id++) {
+        c.sq = n->sq[id];
+        if (c.sq) {
+            aio_call(c.sq->ctx, look_in_ctx, &c);
+        }
+    }
+    return c.busy;
 }
 
 /* At the controller's home. */
 static void ask(void *opaque)
 {
     Question *a = opaque;
-    Count c = {.q = a->q};
+    Quiesce *q = a->q;
 
-    for (unsigned id = 1; a->n->sq && id < a->n->num_db && !c.busy; id++) {
-        c.sq = a->n->sq[id];
-        if (c.sq) {
-            aio_call(c.sq->ctx, look_in_ctx, &c);
-        }
-    }
-    if (c.busy) {
+    if (q->ops->unwanted && q->ops->unwanted(q->opaque)) {
+        __atomic_store_n(&q->given_up, true, __ATOMIC_RELAXED);
+    } else if (look_at_queues(a->n, q)) {
         if (!a->timer) {
             a->timer = aio_timer_new(a->n->home, QEMU_CLOCK_REALTIME, ask, a);
         }
@@ -109,34 +124,33 @@ static void ask_all(NvmeSubsystem *s, Quiesce *q)
     drop(q);
 }
 
-void nvme_quiesce(NvmeCtrl *n, NvmeSubsystem *s, NvmeNamespace *ns,
-                  bool (*busy)(NvmeRequest *req, void *opaque), void (*done)(void *opaque),
+void nvme_quiesce(NvmeCtrl *n, NvmeSubsystem *s, NvmeNamespace *ns, const NvmeQuiesceOps *ops,
                   void *opaque)
 {
     Quiesce *q = g_new(Quiesce, 1);
 
-    *q = (Quiesce){
-        .left = 1, .ns = ns, .busy = busy, .done = done, .opaque = opaque, .home = n->home};
+    *q = (Quiesce){.left = 1, .ns = ns, .ops = ops, .opaque = opaque, .home = n->home};
     ask_all(s, q);
 }
 
-static void set_flag(void *opaque)
+static void set_flag(void *opaque, bool quiet)
 {
     *(bool *)opaque = true;
 }
 
 void nvme_quiesce_wait(NvmeSubsystem *s, NvmeNamespace *ns)
 {
+    static const NvmeQuiesceOps ops = {.done = set_flag};
     Quiesce *q = g_new(Quiesce, 1);
     bool finished = false;
 
     assert_main_loop();
     *q = (Quiesce){.left = 1,
                    .ns = ns,
-                   .done = set_flag,
+                   .ops = &ops,
                    .opaque = &finished,
                    .home = aio_get_main(),
-                   .drop_parked = true};
+                   .take_back = true};
     ask_all(s, q);
     while (!finished) {
         aio_poll(aio_get_main(), true);

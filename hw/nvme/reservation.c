@@ -487,13 +487,30 @@ static bool of_others(NvmeRequest *req, void *opaque)
     return req != opaque && req->sq->n != ((NvmeRequest *)opaque)->sq->n;
 }
 
+static bool unwanted(void *opaque)
+{
+    const NvmeRequest *req = opaque;
+
+    return __atomic_load_n(&req->sq->deleting, __ATOMIC_RELAXED);
+}
+
+static void others_ended(void *opaque, bool quiet)
+{
+    NvmeRequest *req = opaque;
+
+    req->status = quiet ? NVME_SUCCESS : NVME_ABORT_SQ_DELETED;
+    back_to_ctx(req);
+}
+
 static void finish_at_home(void *opaque)
 {
+    static const NvmeQuiesceOps ops = {
+        .busy = of_others, .unwanted = unwanted, .done = others_ended};
     NvmeRequest *req = opaque;
     NvmeCtrl *n = req->sq->n;
 
     if (req->cmd.opcode == NVME_IO_RESERVATION_ACQUIRE && (req->cmd.cdw10 & 7) == 2) {
-        nvme_quiesce(n, n->subsys, req->ns, of_others, back_to_ctx, req);
+        nvme_quiesce(n, n->subsys, req->ns, &ops, req);
     } else {
         nvme_state_save(n, saved, req);
     }

@@ -16,7 +16,8 @@ typedef struct NvmeSanitize {
     /* Subsystem's lock: what the log page says. */
     uint16_t status, progress;
     uint8_t passes_done;
-    bool stop;
+    uint64_t run; /* how many have begun */
+    bool stop;    /* atomic, too: it waits at other controllers' homes */
     uint32_t cdw10;
     bool failed_restricted; /* the last one must succeed before anything else */
     /* The home's of the controller that works. */
@@ -120,13 +121,20 @@ static void finish(NvmeSanitize *z, bool good)
     object_unref(n);
 }
 
+static bool unwanted(void *opaque)
+{
+    NvmeSanitize *z = opaque;
+
+    return __atomic_load_n(&z->stop, __ATOMIC_RELAXED);
+}
+
 static void step(NvmeSanitize *z);
 
 static void step_done(BlkRequest *blk, int ret)
 {
     NvmeSanitize *z = container_of(blk, NvmeSanitize, blk);
 
-    if (ret < 0 || __atomic_load_n(&z->stop, __ATOMIC_RELAXED)) {
+    if (ret < 0 || unwanted(z)) {
         finish(z, false);
         return;
     }
@@ -211,12 +219,16 @@ static void step(NvmeSanitize *z)
     blk_submit(z->ns->blk, &z->blk, z->n->home);
 }
 
-/* No command works on any namespace. */
-static void quiet(void *opaque)
+/* Quiet: no command works on any namespace. */
+static void quiesced(void *opaque, bool quiet)
 {
     NvmeSanitize *z = opaque;
     NvmeSubsystem *s = z->n->subsys;
 
+    if (!quiet || unwanted(z)) {
+        finish(z, false);
+        return;
+    }
     z->all_bytes = 0;
     for (uint32_t id = 1; id <= NVME_MAX_NAMESPACES; id++) {
         if (s->ns[id]) {
@@ -267,7 +279,8 @@ static uint16_t begin(NvmeRequest *req, NvmeSanitize *z)
         return NVME_SANITIZE_FAILED;
     }
     z->status = RUNNING;
-    z->stop = false;
+    z->run++;
+    __atomic_store_n(&z->stop, false, __ATOMIC_RELAXED);
     z->progress = 0;
     z->passes_done = 0;
     z->cdw10 = dw10;
@@ -287,6 +300,7 @@ static uint16_t begin(NvmeRequest *req, NvmeSanitize *z)
 
 uint16_t nvme_sanitize(NvmeRequest *req)
 {
+    static const NvmeQuiesceOps ops = {.unwanted = unwanted, .done = quiesced};
     NvmeCtrl *n = req->sq->n;
     NvmeSubsystem *s = n->subsys;
     NvmeSanitize *z;
@@ -300,49 +314,55 @@ uint16_t nvme_sanitize(NvmeRequest *req)
     qemu_mutex_unlock(&s->lock);
     TRACE(nvme, sanitize, "dw10 0x%x status 0x%x", req->cmd.cdw10, status);
     if (start) {
-        nvme_quiesce(n, s, NULL, NULL, quiet, z);
+        nvme_quiesce(n, s, NULL, &ops, z);
     }
     return status;
 }
 
-static bool works_for(NvmeSubsystem *s, NvmeCtrl *n)
-{
-    QEMU_LOCK_GUARD(&s->lock);
+typedef struct TakeBack {
+    NvmeSanitize *z;
+    NvmeCtrl *n; /* a reference */
+} TakeBack;
 
-    return s->sanitize && s->sanitize->status == RUNNING && (!n || s->sanitize->n == n);
-}
-
-/* At the home of the controller that works. */
+/* At n's home, where what n does begins and ends. */
 static void take_back(void *opaque)
 {
-    NvmeSanitize *z = opaque;
+    TakeBack *t = opaque;
+    bool same;
 
-    if (z->n) {
-        blk_cancel(&z->blk);
+    qemu_mutex_lock(&t->n->subsys->lock);
+    same = t->z->n == t->n;
+    qemu_mutex_unlock(&t->n->subsys->lock);
+    if (same) {
+        blk_cancel(&t->z->blk);
     }
 }
 
-static void stop_step(NvmeSubsystem *s)
+/* Tells it to stop, if one is under way (for n: that n does), and *run (0: any); the controller
+ * that works, a reference, or NULL. */
+static NvmeCtrl *stop(NvmeSubsystem *s, NvmeCtrl *n, uint64_t *run)
 {
+    QEMU_LOCK_GUARD(&s->lock);
     NvmeSanitize *z = s->sanitize;
-    AioContext *home = NULL;
 
-    qemu_mutex_lock(&s->lock);
-    if (z->n) {
-        home = z->n->home;
+    if (!z || z->status != RUNNING || (n && z->n != n) || (*run && z->run != *run)) {
+        return NULL;
     }
-    qemu_mutex_unlock(&s->lock);
+    *run = z->run;
     __atomic_store_n(&z->stop, true, __ATOMIC_RELAXED);
-    if (home) {
-        aio_call(home, take_back, z);
-    }
+    return (NvmeCtrl *)object_ref(z->n);
 }
 
 void nvme_sanitize_stop(NvmeSubsystem *s, NvmeCtrl *n)
 {
+    uint64_t run = 0;
+    TakeBack t;
+
     assert_main_loop();
-    while (works_for(s, n)) {
-        stop_step(s);
+    while ((t.n = stop(s, n, &run))) { /* that one; a guest that begins another holds nobody up */
+        t.z = s->sanitize;
+        aio_call(t.n->home, take_back, &t);
+        object_unref(t.n);
         aio_poll(aio_get_main(), false);
         g_usleep(50);
     }

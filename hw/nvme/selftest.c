@@ -100,6 +100,8 @@ static void was_read(BlkRequest *blk, int ret)
     t->reading = false;
     if (t->stop) {
         finish(t->n, t->stop);
+    } else if (ret == -ECANCELED) {
+        finish(t->n, NVME_SELF_TEST_BY_UNPLUG); /* nothing is wrong with the medium */
     } else if (ret < 0) {
         finish(t->n, 7);
     } else if (++t->step < t->steps) {

@@ -10,8 +10,14 @@
 
 uint16_t nvme_self_test(NvmeRequest *req);
 void nvme_self_test_log(NvmeCtrl *n, uint8_t page[NVME_SELF_TEST_LOG_BYTES]);
-/* Why a test ends early: the controller is reset, a namespace is formatted. */
-enum { NVME_SELF_TEST_BY_COMMAND = 1, NVME_SELF_TEST_BY_RESET = 2, NVME_SELF_TEST_BY_FORMAT = 4 };
+/* Why a test ends early: the host says so, the controller is reset, the namespace goes that it
+ * reads from, one is formatted. */
+enum {
+    NVME_SELF_TEST_BY_COMMAND = 1,
+    NVME_SELF_TEST_BY_RESET = 2,
+    NVME_SELF_TEST_BY_UNPLUG = 3,
+    NVME_SELF_TEST_BY_FORMAT = 4
+};
 void nvme_self_test_stop(NvmeCtrl *n, unsigned why);
 /* A read of it is on its way: it must not be freed. */
 bool nvme_self_test_reading(NvmeCtrl *n);
