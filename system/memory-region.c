@@ -208,6 +208,18 @@ void memory_region_set_address(MemoryRegion *mr, hwaddr addr)
     memory_region_transaction_commit();
 }
 
+void memory_region_place(MemoryRegion *container, MemoryRegion *mr, hwaddr addr, bool on,
+                         int priority)
+{
+    if (on && mr->container) {
+        memory_region_set_address(mr, addr);
+    } else if (on) {
+        memory_region_add_subregion_overlap(container, addr, mr, priority);
+    } else if (mr->container) {
+        memory_region_del_subregion(container, mr);
+    }
+}
+
 void memory_region_set_size(MemoryRegion *mr, MemSize size)
 {
     assert_main_loop();

@@ -24,15 +24,7 @@ static void pmbase_changed(PIIX4PM *s)
     uint16_t base = pci_get_long(c + PM_PMBASE) & PMBASE_MASK;
     bool on = base && (c[PM_PMREGMISC] & 1);
 
-    memory_region_transaction_begin();
-    if (s->pm_mapped) {
-        memory_region_del_subregion(get_system_io(), &s->pm.io);
-    }
-    if (on) {
-        memory_region_add_subregion(get_system_io(), base, &s->pm.io);
-    }
-    s->pm_mapped = on;
-    memory_region_transaction_commit();
+    memory_region_place(get_system_io(), &s->pm.io, base, on, 0);
 }
 
 /* --- SMBus (7.1.35 to 7.1.39) ---------------------------------------------------------------- */
@@ -43,15 +35,7 @@ static void smbus_changed(PIIX4PM *s)
     uint16_t base = pci_get_long(c + PM_SMBBA) & SMBBA_MASK;
     bool on = base && (c[PM_SMBHSTCFG] & SMBHSTCFG_EN);
 
-    memory_region_transaction_begin();
-    if (s->smbus_mapped) {
-        memory_region_del_subregion(get_system_io(), &s->host.io);
-    }
-    if (on) {
-        memory_region_add_subregion(get_system_io(), base, &s->host.io);
-    }
-    s->smbus_mapped = on;
-    memory_region_transaction_commit();
+    memory_region_place(get_system_io(), &s->host.io, base, on, 0);
     smbus_host_enable(&s->host, on);
 }
 
@@ -64,12 +48,12 @@ static void smbus_interrupt(void *opaque, bool level)
     acpi_pm_share_sci(&PIIX4_PM(opaque)->pm, level && irq9);
 }
 
-static bool add_smbus(PIIX4PM *s)
+static void add_smbus(PIIX4PM *s)
 {
     PCIDevice *dev = PCI_DEVICE(s);
 
     if (!s->smbus) {
-        return true;
+        return;
     }
     pci_set_long(dev->wmask + PM_SMBBA, SMBBA_MASK);
     pci_set_long(dev->config + PM_SMBBA, 1);
@@ -81,7 +65,6 @@ static bool add_smbus(PIIX4PM *s)
     s->host.interrupt = smbus_interrupt;
     s->host.opaque = s;
     smbus_host_init(&s->host, OBJECT(s), "pm-smbus", SMBUS_SIZE);
-    return true;
 }
 
 static void pm_config_changed(PCIDevice *dev, uint32_t addr, int len)
@@ -137,7 +120,8 @@ static bool pm_realize(PCIDevice *dev, GError **errp)
     acpi_pm_init(&s->pm, &acpi_pm_piix4, OBJECT(s));
     memory_region_add_subregion(get_system_io(), 0xb2, &s->pm.apm);
     memory_region_add_subregion(get_system_io(), PIIX_GPE_BASE, &s->pm.gpe);
-    return add_smbus(s);
+    add_smbus(s);
+    return true;
 }
 
 static void pm_reset(DeviceState *qdev)

@@ -5,7 +5,7 @@
 enum {
     DSR_RESET = 0x80,
     DSR_POWERDOWN = 0x40,
-    DSR_HARD = 0x02, /* 250 kbit/s */
+    DSR_HARD = 0x00, /* 500 kbit/s, as firmware leaves it; the chip alone would say 250 */
     DOR_POWER_ON = FDC_DOR_RESET_N | FDC_DOR_DMAGATE,
     CONFIG_EFIFO = 0x20,
     CONFIG_LOCKED = 0x2f, /* EFIFO, FIFOTHR */

@@ -56,7 +56,7 @@ static void wait_for_dma(IsaFdc *s)
         fdc_core_overrun(&s->core);
         return;
     }
-    home_timer_mod(&s->timer, now + DMA_POLL_NS);
+    aio_timer_mod(s->timer, now + DMA_POLL_NS);
 }
 
 /* As far as the command gets without waiting. Lock held. */
@@ -239,7 +239,7 @@ static void remove_ports(IsaFdc *s)
     isa_unregister_ioport(ISA_DEVICE(s), &s->low);
     isa_unregister_ioport(ISA_DEVICE(s), &s->high);
     aio_bh_delete(s->bh);
-    home_timer_cleanup(&s->timer);
+    aio_timer_free(s->timer);
 }
 
 static bool isa_fdc_realize(DeviceState *dev, GError **errp)
@@ -255,7 +255,7 @@ static bool isa_fdc_realize(DeviceState *dev, GError **errp)
     s->dma_deadline = -1;
     memory_region_init_io(&s->low, OBJECT(dev), &low_ops, s, "fdc", LOW_COUNT);
     memory_region_init_io(&s->high, OBJECT(dev), &high_ops, s, "fdc-dir", 1);
-    home_timer_init(&s->timer, &s->low, QEMU_CLOCK_VIRTUAL, run, s);
+    s->timer = aio_timer_new(aio_get_main(), QEMU_CLOCK_VIRTUAL, run, s);
     fdc_core_reset(&s->core);
     isa_register_ioport(ISA_DEVICE(dev), &s->low, s->iobase + LOW_PORTS);
     isa_register_ioport(ISA_DEVICE(dev), &s->high, s->iobase + HIGH_PORT);
@@ -283,7 +283,7 @@ static void isa_fdc_reset(DeviceState *dev)
 
     fdc_core_reset(&s->core);
     s->dma_deadline = -1;
-    home_timer_mod(&s->timer, -1);
+    aio_timer_del(s->timer);
     set_irq(s);
 }
 
@@ -306,7 +306,6 @@ static void isa_fdc_init(Object *obj)
 
 static void isa_fdc_finalize(Object *obj)
 {
-    home_timer_cleanup(&ISA_FDC(obj)->timer);
     qemu_mutex_destroy(&ISA_FDC(obj)->lock);
 }
 

@@ -6,7 +6,7 @@
 #include "block/removable.h"
 #include "hw/block/block.h"
 #include "hw/block/fdc.h"
-#include "hw/timer/home_timer.h"
+#include "qemu/aio.h"
 #include "qemu/thread.h"
 
 typedef struct IsaFdc IsaFdc;
@@ -39,7 +39,7 @@ struct IsaFdc {
     int default_type[FDC_DRIVES], fallback; /* FloppyType */
     qemu_irq irq;
     AioBH *bh;
-    HomeTimer timer;      /* looks whether the DMA channel is served by now */
+    AioTimer *timer;      /* main loop: looks whether the DMA channel is served by now */
     int64_t dma_deadline; /* lock; -1: nothing waits */
     BlkRequest req;       /* the core says when it is in use */
     struct iovec iov;

@@ -115,18 +115,6 @@ static bool memory_access(void *opaque, uint64_t addr, void *buf, unsigned len, 
            MEMTX_OK;
 }
 
-bool isa_dma_ready(ISADevice *dev, unsigned channel, unsigned *mode)
-{
-    I8257 *s = chips[channel / 4 & 1];
-
-    if (!s) {
-        return false;
-    }
-    QEMU_LOCK_GUARD(&s->lock);
-    *mode = dma_core_mode(&s->core, channel % 4);
-    return dma_core_ready(&s->core, channel % 4);
-}
-
 unsigned isa_dma_transfer(ISADevice *dev, unsigned channel, void *buf, unsigned len, bool *tc)
 {
     I8257 *s = chips[channel / 4 & 1];

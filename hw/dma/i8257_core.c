@@ -103,11 +103,6 @@ bool dma_core_ready(const DmaCore *d, unsigned channel)
            (d->channel[channel].mode & MODE_CASCADE) != MODE_CASCADE;
 }
 
-unsigned dma_core_mode(const DmaCore *d, unsigned channel)
-{
-    return d->channel[channel].mode >> 2 & 3;
-}
-
 /* The page is latched: an address that wraps stays in it. */
 static uint64_t address(const DmaCore *d, const DmaChannel *c)
 {

@@ -89,15 +89,7 @@ static void pmbase_changed(ICH9LPC *lpc)
     uint16_t base = pci_get_long(c + LPC_PMBASE) & PMBASE_MASK;
     bool on = base && (c[LPC_ACPI_CNTL] & ACPI_CNTL_ENABLE);
 
-    memory_region_transaction_begin();
-    if (lpc->pm_mapped) {
-        memory_region_del_subregion(get_system_io(), &lpc->pm.io);
-    }
-    if (on) {
-        memory_region_add_subregion(get_system_io(), base, &lpc->pm.io);
-    }
-    lpc->pm_mapped = on;
-    memory_region_transaction_commit();
+    memory_region_place(get_system_io(), &lpc->pm.io, base, on, 0);
 }
 
 /* Chipset registers of 16 KiB at RCBA, bit 0 of which switches them on. */
@@ -105,16 +97,7 @@ static void rcba_changed(ICH9LPC *lpc)
 {
     uint32_t rcba = pci_get_long(PCI_DEVICE(lpc)->config + LPC_RCBA);
 
-    memory_region_transaction_begin();
-    if (lpc->rcba_mapped) {
-        memory_region_del_subregion(get_system_memory(), &lpc->tco.rcba);
-    }
-    lpc->rcba_mapped = rcba & 1;
-    if (lpc->rcba_mapped) {
-        memory_region_add_subregion_overlap(get_system_memory(), rcba & 0xffffc000, &lpc->tco.rcba,
-                                            1);
-    }
-    memory_region_transaction_commit();
+    memory_region_place(get_system_memory(), &lpc->tco.rcba, rcba & 0xffffc000, rcba & 1, 1);
 }
 
 static void lpc_config_changed(PCIDevice *dev, uint32_t addr, int len)

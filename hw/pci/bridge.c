@@ -41,25 +41,15 @@ PCIBridgeWindow pci_bridge_pref_window(const PCIDevice *dev)
 }
 
 /* Places the alias mr over w in parent, or takes it out. */
-static void place_window(MemoryRegion *parent, MemoryRegion *mr, bool *mapped, PCIBridgeWindow w,
-                         bool on, uint64_t max)
+static void place_window(MemoryRegion *parent, MemoryRegion *mr, PCIBridgeWindow w, bool on,
+                         uint64_t max)
 {
     on = on && w.base <= w.limit && w.limit <= max;
-    if (!on) {
-        if (*mapped) {
-            memory_region_del_subregion(parent, mr);
-            *mapped = false;
-        }
-        return;
+    if (on) {
+        memory_region_set_size(mr, (MemSize)(w.limit - w.base) + 1);
+        memory_region_set_alias_offset(mr, w.base);
     }
-    memory_region_set_size(mr, (MemSize)(w.limit - w.base) + 1);
-    memory_region_set_alias_offset(mr, w.base);
-    if (*mapped) {
-        memory_region_set_address(mr, w.base);
-    } else {
-        memory_region_add_subregion_overlap(parent, w.base, mr, 1);
-        *mapped = true;
-    }
+    memory_region_place(parent, mr, w.base, on, 1);
 }
 
 void pci_bridge_update_mappings(PCIBridge *br)
@@ -71,12 +61,9 @@ void pci_bridge_update_mappings(PCIBridge *br)
 
     assert_main_loop();
     memory_region_transaction_begin();
-    place_window(up->io, &br->win_io, &br->mapped_io, pci_bridge_io_window(dev),
-                 command & PCI_COMMAND_IO, 0xffff);
-    place_window(up->mem, &br->win_mem, &br->mapped_mem, pci_bridge_mem_window(dev), mem,
-                 UINT32_MAX);
-    place_window(up->mem, &br->win_pref, &br->mapped_pref, pci_bridge_pref_window(dev), mem,
-                 INT64_MAX);
+    place_window(up->io, &br->win_io, pci_bridge_io_window(dev), command & PCI_COMMAND_IO, 0xffff);
+    place_window(up->mem, &br->win_mem, pci_bridge_mem_window(dev), mem, UINT32_MAX);
+    place_window(up->mem, &br->win_pref, pci_bridge_pref_window(dev), mem, INT64_MAX);
     memory_region_transaction_commit();
 }
 
@@ -146,16 +133,8 @@ void pci_bridge_init(PCIBridge *br, const char *bus_typename)
 
 void pci_bridge_exit(PCIBridge *br)
 {
-    PCIDevice *dev = PCI_DEVICE(br);
-    PCIBus *up = pci_get_bus(dev);
-
     rcu_publish(&br->sec_bus, NULL);
     synchronize_rcu();
-    memory_region_transaction_begin();
-    place_window(up->io, &br->win_io, &br->mapped_io, (PCIBridgeWindow){1, 0}, false, 0);
-    place_window(up->mem, &br->win_mem, &br->mapped_mem, (PCIBridgeWindow){1, 0}, false, 0);
-    place_window(up->mem, &br->win_pref, &br->mapped_pref, (PCIBridgeWindow){1, 0}, false, 0);
-    memory_region_transaction_commit();
     memory_region_finalize(&br->win_io);
     memory_region_finalize(&br->win_mem);
     memory_region_finalize(&br->win_pref);

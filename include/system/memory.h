@@ -140,6 +140,8 @@ void memory_region_add_subregion_overlap(MemoryRegion *mr, hwaddr offset, Memory
 void memory_region_del_subregion(MemoryRegion *mr, MemoryRegion *sub);
 void memory_region_set_enabled(MemoryRegion *mr, bool enabled);
 void memory_region_set_address(MemoryRegion *mr, hwaddr addr);
+/* A window that registers place: mr is in container at addr when on, and in nothing else. */
+void memory_region_place(MemoryRegion *container, MemoryRegion *mr, hwaddr addr, bool on, int priority);
 void memory_region_set_size(MemoryRegion *mr, MemSize size);
 void memory_region_set_alias_offset(MemoryRegion *mr, hwaddr offset);
 void memory_region_set_readonly(MemoryRegion *mr, bool readonly);

@@ -18,6 +18,10 @@ import time
 
 import run
 
+# SeaBIOS waits for the floppy with STI, NOP, CLI in a row, and this KVM delivers no interrupt between them.  Elsewhere,
+# as in the lab, a time-out is a failure.
+NO_SHORT_WINDOWS = os.path.exists('/sys/module/kvm_pvm')
+
 SECTOR, CD_SECTOR = 512, 2048
 GREETING = b'read through the firmware'
 
@@ -148,9 +152,8 @@ def test_disks(tap, qemu, images):
         good = vm.wait(vm.serial, GREETING.decode())
         parsed = os.path.exists(vm.log) and 'DSDT' in vm.text(vm.log) and 'parse error' not in vm.text(vm.log)
         said = vm.close()
-        if not good and 'Timeout at floppy_wait_irq' in said:
-            # SeaBIOS waits with STI, NOP, CLI in a row.
-            tap.result(True, f'SeaBIOS boots from: {name} # SKIP this KVM takes no interrupt in so short a time')
+        if not good and NO_SHORT_WINDOWS and 'Timeout at floppy_wait_irq' in said:
+            tap.result(True, f'SeaBIOS boots from: {name} # SKIP kvm_pvm takes no interrupt in so short a time')
             good = True
         else:
             tap.result(good, f'SeaBIOS boots from: {name}')

@@ -159,7 +159,7 @@ static void test_save_restore(void)
     SEND(0x03, 0xaf, 0x02);
     SEND(0x13, 0, 0x57, 0x0a);
     SEND(0x2e);
-    fdc_expect("02 00 00 00 00 00 af 02 00 00 57 0a 00 00 00 00");
+    fdc_expect("00 00 00 00 00 00 af 02 00 00 57 0a 00 00 00 00");
     SEND(0x4e, 1, 1, 1, 2, 3, 4, 0x11, 0x22, 0x12, 0x80, 0x23, 0x05, 0x01, 0, 0, 0);
     SEND(0x0e);
     fdc_expect("01 02 03 04 11 22 12 80 23 05");
@@ -429,6 +429,33 @@ static void test_dma_may_be_late(void)
     fdc_stop();
 }
 
+/* The ports on a thread of their own, the transfer in the main loop: both sides, late DMA. */
+static void test_ports_in_an_iothread(void)
+{
+    image = fdc_make_image(1440 * 1024);
+    s = qtest_initf("-machine q35 -nodefaults -object iothread,id=t -object "
+                    "ioregionfd,id=r,iothread=t,device=f,region=fdc -device isa-fdc,id=f -blockdev "
+                    "file,filename=%s,node-name=d0 -device floppy,drive=d0",
+                    image);
+    qtest_irq_intercept_in(s, "ioapic");
+    fdc_reset_chip();
+    for (unsigned round = 0; round < 5; round++) {
+        fdc_program_dma(TO_MEMORY, 4 * SECTOR, false);
+        fdc_data_command(READ | MFM | MT, 0, 0, 17, 18);
+        qtest_clock_step(s, 50 * G_GINT64_CONSTANT(1000000));
+        g_assert_cmphex(fdc_msr(), ==, BUSY);
+        qtest_outb(s, 0x0a, 2);
+        for (unsigned n = 0; !(fdc_msr() & RQM); n++) {
+            g_assert_cmpuint(n, <, 1000);
+            qtest_clock_step(s, 1000000);
+        }
+        fdc_expect("04 00 00 00 01 03 02");
+        fdc_expect_memory(0, 16);
+        fdc_expect_memory(3, 19);
+    }
+    fdc_stop();
+}
+
 static void test_overrun(void)
 {
     fdc_start();
@@ -657,6 +684,7 @@ int main(int argc, char **argv)
     g_test_add_func("/fdc/implied-seek", test_implied_seek);
     g_test_add_func("/fdc/pio", test_pio);
     g_test_add_func("/fdc/late-dma", test_dma_may_be_late);
+    g_test_add_func("/fdc/iothread", test_ports_in_an_iothread);
     g_test_add_func("/fdc/overrun", test_overrun);
     g_test_add_func("/fdc/read-track", test_read_track);
     g_test_add_func("/fdc/write", test_write);

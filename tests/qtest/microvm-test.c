@@ -124,15 +124,26 @@ static void test_options(void)
 /* Monitors find nothing amiss on a machine without PCI. */
 static void test_monitor(void)
 {
-    static const char *const hmp[] = {"info qtree", "info mtree -f", "info pic",   "info virtio",
-                                      "info cpus",  "info qom-tree", "info block", "info irq"};
+    static const struct {
+        const char *command, *text;
+    } hmp[] = {
+        {"info qtree", "dev: virtio-mmio"},
+        {"info mtree -f", "virtio-mmio"},
+        {"info pic", "ioapic"},
+        {"info cpus", "CPU #0"},
+        {"info qom-tree", "/machine (microvm-machine)"},
+        {"info block", ""},
+        {"info virtio", ""},
+    };
 
     for (unsigned pcie = 0; pcie < 2; pcie++) {
         start(pcie ? ",pcie=on" : "", pcie ? "-device pci-testdev" : "");
         for (unsigned n = 0; n < G_N_ELEMENTS(hmp); n++) {
-            g_autofree char *text = qtest_hmp(s, "%s", hmp[n]);
+            g_autofree char *text = qtest_hmp(s, "%s", hmp[n].command);
 
-            g_assert_nonnull(text);
+            if (!strstr(text, hmp[n].text) || strstr(text, "unknown command")) {
+                g_error("%s: %s", hmp[n].command, text);
+            }
         }
         qtest_qmp_ok(s, "{'execute': 'query-status'}");
         qtest_qmp_ok(s, "{'execute': 'query-cpus-fast'}");

@@ -40,7 +40,6 @@ uint8_t dma_core_read(DmaCore *d, unsigned reg);
 void dma_core_write(DmaCore *d, unsigned reg, uint8_t val);
 /* True if a device's request on this channel is served. */
 bool dma_core_ready(const DmaCore *d, unsigned channel);
-unsigned dma_core_mode(const DmaCore *d, unsigned channel);
 /* Moves up to len bytes (an even number with words) as the channel is programmed: direction,
  * address up or down, automatic start over. Returns how many; fewer when the terminal count comes
  * (*tc) or nothing is programmed. */
@@ -52,6 +51,5 @@ bool isa_dma_init(ISABus *bus, GError **errp);
 /* For a device in its realize(): moves bytes on channel 0 to 3 or 5 to 7 of dev's bus, any thread.
  * 0 when there is no such chip. */
 unsigned isa_dma_transfer(ISADevice *dev, unsigned channel, void *buf, unsigned len, bool *tc);
-bool isa_dma_ready(ISADevice *dev, unsigned channel, unsigned *mode);
 
 #endif

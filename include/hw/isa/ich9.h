@@ -19,7 +19,6 @@ typedef struct ICH9LPC {
     qemu_irq *gsi; /* the board's global interrupts */
     AcpiPM pm;
     TcoState tco; /* its ports lie in pm's block */
-    bool pm_mapped, rcba_mapped;
     uint8_t disable_s3, disable_s4;
     bool smm_enabled, noreboot;
     uint8_t rst_cnt; /* port 0xcf9; atomic */

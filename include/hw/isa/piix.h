@@ -31,12 +31,10 @@ typedef struct PIIX4PM {
     PCIDevice parent_obj;
     qemu_irq *gsi; /* set before realize */
     AcpiPM pm;
-    bool pm_mapped;
     uint8_t disable_s3, disable_s4;
     bool smbus; /* has the SMBus controller; set before realize */
     SMBusHost host;
     I2CBus *i2c;
-    bool smbus_mapped;
 } PIIX4PM;
 #define PIIX4_PM(obj) ((PIIX4PM *)(obj))
 

@@ -13,7 +13,6 @@ typedef struct PCIBridge {
     PCIBus *sec_bus;      /* rcu: lookups; NULL before realize */
     MemoryRegion mem, io; /* what is behind the bridge */
     MemoryRegion win_io, win_mem, win_pref;
-    bool mapped_io, mapped_mem, mapped_pref;
 } PCIBridge;
 #define PCI_BRIDGE(obj) ((PCIBridge *)(obj))
 
