@@ -58,7 +58,7 @@ Blk *blk_start_slow(QHome home, bool legacy, unsigned ms)
         "-blockdev null-co,size=4M,read-zeroes=on,x-give-back=off,latency-ns=%u000000,node-name=d0",
         ms);
 
-    return blk_start_with(home, legacy, "virtio-blk-pci", drive, ",packed=on");
+    return blk_start_with(home, legacy, "virtio-blk-pci", drive, ",packed=on,in_order=on");
 }
 
 void blk_stop(Blk *b)

@@ -91,6 +91,67 @@ static void test_queue_reset(const void *opaque)
     blk_stop(b);
 }
 
+/* Offers a read that takes long, and behind it a request that is done at once and, by
+ * VIRTIO_F_IN_ORDER, waits for it.  True: both still wait. */
+static bool fill_in_order(Blk *b, unsigned q)
+{
+    int64_t end = g_get_monotonic_time() + 10 * G_TIME_SPAN_SECOND;
+
+    blk_push(b, q, 0, 0, 0, b->data, 512, true, false);
+    blk_push(b, q, 1, 8, 0, b->data + 4096, 20, true, false); /* Get ID */
+    qvirtio_kick(&b->v->q[q]);
+    while (qtest_readb(b->s, b->status + 1) != 0) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_usleep(100);
+    }
+    return !qvirtio_ready(&b->v->q[q]);
+}
+
+static void reset_queue(Blk *b, unsigned q)
+{
+    int64_t end = g_get_monotonic_time() + 10 * G_TIME_SPAN_SECOND;
+
+    qvirtio_common_write(b->v, 0x16, 2, q);
+    qvirtio_common_write(b->v, 0x3a, 2, 1);
+    while (qvirtio_common(b->v, 0x3a, 2)) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_usleep(100);
+    }
+    qvirtio_queue_init(b->v, q, 8);
+    qvirtio_queue_enable(b->v, q);
+    g_assert_cmphex(blk_read(b, q, 0, b->data, 512), ==, 0);
+}
+
+/* What is done, but waits for its turn, is not in the way of the queue's end. */
+static void test_reset_in_order(const void *opaque)
+{
+    Blk *b = blk_start_slow(qhome_of(opaque), false, 50);
+
+    for (unsigned i = 0; i < 8; i++) {
+        uint64_t f = QVIRTIO_F_IN_ORDER | QVIRTIO_F_RING_RESET | (i % 2 ? QVIRTIO_F_PACKED : 0);
+        bool caught = false;
+
+        for (unsigned tries = 0; !caught; tries++) {
+            g_assert_cmpuint(tries, <, 100);
+            qtest_alloc_reset(b->s);
+            blk_buffers(b);
+            qvirtio_start(b->v, f, 4, 0, false);
+            caught = fill_in_order(b, 1);
+            if (i % 4 < 2) {
+                qvirtio_reset(b->v);
+            } else {
+                reset_queue(b, 1);
+            }
+        }
+        qtest_alloc_reset(b->s);
+        blk_buffers(b);
+        qvirtio_start(b->v, f, 4, 0, false);
+        g_assert_cmphex(blk_read(b, 1, 0, b->data, 512), ==, 0);
+        g_assert_cmphex(blk_read(b, 0, 0, b->data, 512), ==, 0);
+    }
+    blk_stop(b);
+}
+
 static void test_unplug(const void *opaque)
 {
     static const char *const props[HOMES] =
@@ -392,6 +453,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     qhome_add("/virtio-blk/reset-in-flight", test_reset_in_flight);
     qhome_add("/virtio-blk/queue-reset", test_queue_reset);
+    qhome_add("/virtio-blk/reset-in-order", test_reset_in_order);
     qhome_add("/virtio-blk/unplug", test_unplug);
     qhome_add("/virtio-blk/power-off", test_power_off);
     qhome_add("/virtio-blk/hostile", test_hostile);

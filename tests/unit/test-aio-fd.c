@@ -178,10 +178,11 @@ static void test_fd_change(void)
 
 static void test_fd_file(void)
 {
-    char name[] = "/tmp/test-aio-XXXXXX";
+    g_autofree char *name = NULL;
     Duplex d = {0};
 
-    d.fd[0] = mkstemp(name);
+    d.fd[0] = g_file_open_tmp("test-aio-XXXXXX", &name, NULL);
+    g_assert_cmpint(d.fd[0], >=, 0);
     unlink(name);
     g_assert_cmpint(write(d.fd[0], "abc", 3), ==, 3);
     lseek(d.fd[0], 0, SEEK_SET);

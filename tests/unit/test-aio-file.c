@@ -40,11 +40,12 @@ static int req_run(TestReq *r)
 
 static void test_file(void)
 {
-    char name[] = "/tmp/test-aio-XXXXXX";
+    g_autofree char *name = NULL;
     char a[] = "hello ", b[] = "wor", c[] = "ld", in[32] = {0};
     TestReq r = {.iov = {{a, 6}, {b, 3}, {c, 2}}};
-    int fd = mkstemp(name);
+    int fd = g_file_open_tmp("test-aio-XXXXXX", &name, NULL);
 
+    g_assert_cmpint(fd, >=, 0);
     unlink(name);
     r.req = (AioRequest){.op = AIO_WRITEV, .fd = fd, .offset = 3, .niov = 3};
     g_assert_cmpint(req_run(&r), ==, 11);
@@ -76,9 +77,10 @@ static void test_file_many(void)
     enum { N = 1000 };
     g_autofree TestReq *r = g_new0(TestReq, N);
     g_autofree int *value = g_new(int, N);
-    char name[] = "/tmp/test-aio-XXXXXX";
-    int fd = mkstemp(name), back;
+    g_autofree char *name = NULL;
+    int fd = g_file_open_tmp("test-aio-XXXXXX", &name, NULL), back;
 
+    g_assert_cmpint(fd, >=, 0);
     unlink(name);
     for (int i = 0; i < N; i++) {
         value[i] = i * 7;
