@@ -6,6 +6,7 @@
 #include "hw/virtio/virtio-mmio.h"
 #include "hw/virtio/virtio-notify.h"
 #include "system/memory.h"
+#include "virtio-private.h"
 
 /* Registers [4.2.2], those of version 1 only [4.2.4] marked so. */
 enum {
@@ -59,7 +60,6 @@ struct VirtIOMMIO {
     unsigned notify_at_home; /* main loop: queues whose notifications are posted to the home */
     /* --- registers: home; atomics --- */
     uint32_t device_features_sel, driver_features_sel, queue_sel, shm_sel;
-    uint64_t driver_features;
     uint32_t guest_page_size, queue_align; /* version 1 */
     uint32_t interrupt_status;             /* atomic, any thread */
 };

@@ -31,14 +31,11 @@ static VirtQueue *selected(VirtIOMMIO *p, VirtIODevice *vdev)
 static uint32_t device_features(VirtIOMMIO *p, VirtIODevice *vdev)
 {
     uint32_t select = LOAD(p->device_features_sel);
-    uint64_t f = vdev->host_features;
 
     if (p->force_legacy) {
-        return select == 0 ? (uint32_t)f : 0;
+        return select == 0 ? (uint32_t)vdev->host_features : 0;
     }
-    /* Bits that only the legacy interface knows are not offered here. */
-    f &= ~(BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY) | BIT_ULL(VIRTIO_F_ANY_LAYOUT));
-    return select < 2 ? (uint32_t)(f >> (32 * select)) : 0;
+    return virtio_offered_features(vdev, select);
 }
 
 static uint32_t read_legacy(VirtQueue *vq, hwaddr reg)
@@ -48,6 +45,8 @@ static uint32_t read_legacy(VirtQueue *vq, hwaddr reg)
 
 static uint32_t read_modern(VirtIODevice *vdev, VirtQueue *vq, hwaddr reg)
 {
+    uint32_t gen;
+
     switch (reg) {
     case MMIO_QUEUE_READY:
         return vq && LOAD(vq->enabled);
@@ -59,7 +58,8 @@ static uint32_t read_modern(VirtIODevice *vdev, VirtQueue *vq, hwaddr reg)
     case MMIO_SHM_BASE_HIGH:
         return UINT32_MAX; /* no device here has shared memory: none can be selected */
     case MMIO_CONFIG_GENERATION:
-        return LOAD(vdev->config_seq) >> 1;
+        virtio_config_generation(vdev, &gen);
+        return gen;
     default:
         return 0; /* written only */
     }
@@ -104,6 +104,7 @@ static bool mmio_read_direct(void *opaque, hwaddr offset, uint64_t *data, unsign
 {
     VirtIOMMIO *p = opaque;
     VirtIODevice *vdev = virtio_mmio_device(p);
+    uint32_t gen;
 
     *data = 0;
     if (offset >= MMIO_CONFIG) {
@@ -115,7 +116,7 @@ static bool mmio_read_direct(void *opaque, hwaddr offset, uint64_t *data, unsign
                       size, (uint64_t)offset);
         return true;
     }
-    if (offset == MMIO_CONFIG_GENERATION && vdev && (LOAD(vdev->config_seq) & 1)) {
+    if (offset == MMIO_CONFIG_GENERATION && vdev && !virtio_config_generation(vdev, &gen)) {
         return false;
     }
     *data = read_register(p, offset);
@@ -132,45 +133,12 @@ static uint64_t mmio_read(void *opaque, hwaddr offset, unsigned size)
 
 /* --- writes: home ---------------------------------------------------------------------------- */
 
-static void set_half(uint64_t *field, bool high, uint32_t v)
-{
-    unsigned shift = high ? 32 : 0;
-
-    STORE(*field, (*field & ~((uint64_t)UINT32_MAX << shift)) | (uint64_t)v << shift);
-}
-
 static void write_driver_features(VirtIOMMIO *p, VirtIODevice *vdev, uint32_t v)
 {
-    if (p->force_legacy) {
-        if (p->driver_features_sel == 0) {
-            vdev->legacy = true;
-            virtio_set_features(vdev, v & (uint32_t)vdev->host_features);
-        }
-    } else if (p->driver_features_sel < 2) {
-        set_half(&p->driver_features, p->driver_features_sel, v);
-        virtio_set_features(vdev, p->driver_features);
-    }
-}
-
-/* Any ring that the specification allows may be larger than the device's: what is too large, or no
- * number of entries, is not taken. */
-static void write_queue_num(VirtIODevice *vdev, VirtQueue *vq, uint32_t v)
-{
-    bool power = v && !(v & (v - 1));
-
-    if (v && v <= vq->size_max && (power || virtio_has_feature(vdev, VIRTIO_F_RING_PACKED))) {
-        STORE(vq->size, (uint16_t)v);
-    }
-}
-
-/* The page number says where the ring is; 0 takes it away. */
-static void write_pfn(VirtIOMMIO *p, VirtQueue *vq, uint32_t pfn)
-{
-    if (!pfn) {
-        virtio_queue_reset_wait(vq);
-    } else if (!vq->enabled && p->guest_page_size) {
-        STORE(vq->pfn, pfn);
-        virtio_queue_enable_legacy(vq, (uint64_t)pfn * p->guest_page_size, p->queue_align);
+    if (!p->force_legacy) {
+        virtio_set_features_half(vdev, p->driver_features_sel, v);
+    } else if (p->driver_features_sel == 0) {
+        virtio_set_legacy_features(vdev, v);
     }
 }
 
@@ -183,52 +151,38 @@ static void write_legacy_queue(VirtIOMMIO *p, VirtQueue *vq, hwaddr reg, uint32_
         }
         break;
     case MMIO_QUEUE_PFN:
-        write_pfn(p, vq, v);
+        virtio_queue_write_pfn(vq, v, p->guest_page_size, p->queue_align);
         break;
     default:
         break;
     }
 }
 
-static void write_ready(VirtQueue *vq, uint32_t v)
+static void write_modern_queue(VirtQueue *vq, hwaddr reg, uint32_t v)
 {
-    if (v == 1 && !vq->enabled && !vq->resetting) {
-        virtio_queue_enable(vq);
-    } else if (v == 0 && vq->enabled) {
-        virtio_queue_reset_wait(vq); /* 4.2.3.2: the driver reads 0 then, and takes the ring away */
-    }
-}
-
-static void write_modern_queue(VirtIODevice *vdev, VirtQueue *vq, hwaddr reg, uint32_t v)
-{
-    bool idle = !vq->enabled && !vq->resetting;
-
     switch (reg) {
     case MMIO_QUEUE_READY:
-        write_ready(vq, v);
+        if (v == 0 && vq->enabled) {
+            /* 4.2.3.2: the driver reads 0 then, and takes the ring away. */
+            virtio_queue_reset_wait(vq);
+        } else {
+            virtio_queue_write_enable(vq, v);
+        }
         break;
     case MMIO_QUEUE_RESET:
-        if (v == 1 && virtio_has_feature(vdev, VIRTIO_F_RING_RESET)) {
-            virtio_queue_reset(vq);
-        }
+        virtio_queue_write_reset(vq, v);
         break;
     case MMIO_QUEUE_DESC_LOW:
     case MMIO_QUEUE_DESC_HIGH:
-        if (idle) {
-            set_half(&vq->desc, reg == MMIO_QUEUE_DESC_HIGH, v);
-        }
+        virtio_queue_set_address(vq, VIRTIO_RING_DESC, reg == MMIO_QUEUE_DESC_HIGH, v);
         break;
     case MMIO_QUEUE_DRIVER_LOW:
     case MMIO_QUEUE_DRIVER_HIGH:
-        if (idle) {
-            set_half(&vq->driver, reg == MMIO_QUEUE_DRIVER_HIGH, v);
-        }
+        virtio_queue_set_address(vq, VIRTIO_RING_DRIVER, reg == MMIO_QUEUE_DRIVER_HIGH, v);
         break;
     case MMIO_QUEUE_DEVICE_LOW:
     case MMIO_QUEUE_DEVICE_HIGH:
-        if (idle) {
-            set_half(&vq->device, reg == MMIO_QUEUE_DEVICE_HIGH, v);
-        }
+        virtio_queue_set_address(vq, VIRTIO_RING_DEVICE, reg == MMIO_QUEUE_DEVICE_HIGH, v);
         break;
     default:
         break; /* read-only, or nothing */
@@ -244,13 +198,11 @@ static void write_queue(VirtIOMMIO *p, VirtIODevice *vdev, hwaddr reg, uint32_t 
     }
     virtio_settle(vdev);
     if (reg == MMIO_QUEUE_NUM) {
-        if (!vq->enabled && !vq->resetting) {
-            write_queue_num(vdev, vq, v);
-        }
+        virtio_queue_set_size(vq, v);
     } else if (p->force_legacy) {
         write_legacy_queue(p, vq, reg, v);
     } else {
-        write_modern_queue(vdev, vq, reg, v);
+        write_modern_queue(vq, reg, v);
     }
 }
 

@@ -71,7 +71,6 @@ static void clear_registers(VirtIOMMIO *p)
     store(&p->driver_features_sel, 0);
     store(&p->queue_sel, 0);
     store(&p->shm_sel, 0);
-    __atomic_store_n(&p->driver_features, 0, __ATOMIC_RELEASE);
     virtio_mmio_acknowledge(p, UINT32_MAX);
 }
 
@@ -115,16 +114,6 @@ static void map_eventfd(void *transport, VirtQueue *vq, int fd, bool on)
                                                                  &e);
 }
 
-static bool give_home(VirtIOMMIO *p, VirtIODevice *vdev, MemoryRegion *mr, unsigned flags,
-                      GError **errp)
-{
-    if (vdev->homes.ioregionfd) {
-        return memory_region_set_ioregionfd(mr, vdev->homes.ioregionfd, flags, errp);
-    }
-    memory_region_set_home(mr, vdev->home, flags);
-    return true;
-}
-
 /* One register is all queues': it has a home as long as one of them wants it.  An object that is
  * for the queues carries it into their thread; there is one at most (plugged()). */
 static bool set_notify_home(void *transport, VirtQueue *vq, bool on, GError **errp)
@@ -134,10 +123,10 @@ static bool set_notify_home(void *transport, VirtQueue *vq, bool on, GError **er
 
     if (on) {
         if (!p->notify_at_home &&
-            !(h->ioregionfds
-                  ? memory_region_set_ioregionfd(&p->notify, h->ioregionfds->pdata[0],
-                                                 MEMORY_HOME_POSTED_WRITES, errp)
-                  : give_home(p, vq->vdev, &p->notify, MEMORY_HOME_POSTED_WRITES, errp))) {
+            !(h->ioregionfds ? memory_region_set_ioregionfd(&p->notify, h->ioregionfds->pdata[0],
+                                                            MEMORY_HOME_POSTED_WRITES, errp)
+                             : virtio_set_region_home(vq->vdev, &p->notify,
+                                                      MEMORY_HOME_POSTED_WRITES, errp))) {
             return false;
         }
         p->notify_at_home++;
@@ -191,7 +180,7 @@ static bool plugged(BusState *bus, VirtIODevice *vdev, GError **errp)
     }
     power_on(p);
     __atomic_store_n(&p->vdev, vdev, __ATOMIC_RELEASE);
-    return give_home(p, vdev, &p->registers, 0, errp) &&
+    return virtio_set_region_home(vdev, &p->registers, 0, errp) &&
            virtio_notifiers_init(&p->notifiers, vdev, &notifier_ops, p, errp);
 }
 
@@ -248,29 +237,10 @@ static void virtio_mmio_finalize(Object *obj)
     g_free(p->notifiers.text);
 }
 
-static json_object *notify_get(Object *obj, const ObjectProperty *prop, GError **errp)
-{
-    return virtio_notifiers_get(&VIRTIO_MMIO(obj)->notifiers);
-}
-
-static bool notify_set(Object *obj, const ObjectProperty *prop, json_object *value, GError **errp)
-{
-    return virtio_notifiers_set(&VIRTIO_MMIO(obj)->notifiers, json_object_get_string(value), errp);
-}
-
 static const ObjectProperty virtio_mmio_props[] = {
     DEFINE_PROP_BOOL("force-legacy", VirtIOMMIO, force_legacy, true,
                      "the registers of version 1, for legacy drivers"),
-    DEFINE_PROP_BOOL("ioeventfd", VirtIOMMIO, notifiers.ioeventfd, true,
-                     "notifications by eventfd, where nothing else is asked for"),
-    {.name = "notify",
-     .type = "str",
-     .kind = PROP_STRING,
-     .settable_live = true,
-     .get = notify_get,
-     .set = notify_set,
-     .help = "way of notifications: auto, ioeventfd, ioregionfd or exit; for each queue in turn "
-             "with ':' between; may be set at any time"},
+    DEFINE_PROPS_VIRTIO_NOTIFIERS(VirtIOMMIO, notifiers),
 };
 
 static void virtio_mmio_class_init(ObjectClass *klass, const void *data)

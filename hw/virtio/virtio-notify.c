@@ -181,8 +181,14 @@ void virtio_notifiers_exit(VirtioNotifiers *s)
 
 /* --- the property "notify" ------------------------------------------------------------------- */
 
-json_object *virtio_notifiers_get(const VirtioNotifiers *s)
+static VirtioNotifiers *notifiers_of(Object *obj, const ObjectProperty *prop)
 {
+    return (VirtioNotifiers *)((char *)obj + prop->offset);
+}
+
+json_object *virtio_notifiers_get(Object *obj, const ObjectProperty *prop, GError **errp)
+{
+    const VirtioNotifiers *s = notifiers_of(obj, prop);
     g_autoptr(GString) text = g_string_new(NULL);
 
     if (!s->queues) {
@@ -195,8 +201,12 @@ json_object *virtio_notifiers_get(const VirtioNotifiers *s)
     return json_object_new_string(text->str);
 }
 
-bool virtio_notifiers_set(VirtioNotifiers *s, const char *text, GError **errp)
+bool virtio_notifiers_set(Object *obj, const ObjectProperty *prop, json_object *value,
+                          GError **errp)
 {
+    VirtioNotifiers *s = notifiers_of(obj, prop);
+    const char *text = json_object_get_string(value);
+
     if (s->queues) {
         if (!parse(s, text, errp)) {
             return false;

@@ -64,8 +64,7 @@ static uint64_t legacy_read(void *opaque, hwaddr offset, unsigned size)
     return val;
 }
 
-/* The page number says where the whole ring is; 0 takes it away, which legacy drivers do when they
- * let go of a queue. */
+/* Drivers of this interface cannot choose a size. */
 static void write_pfn(VirtIOPCI *p, uint32_t pfn)
 {
     VirtQueue *vq = virtio_pci_selected(p);
@@ -74,13 +73,8 @@ static void write_pfn(VirtIOPCI *p, uint32_t pfn)
         return;
     }
     virtio_settle(p->vdev);
-    if (!pfn) {
-        virtio_queue_reset_wait(vq);
-    } else if (!vq->enabled) {
-        vq->size = vq->size_max;
-        __atomic_store_n(&vq->pfn, pfn, __ATOMIC_RELEASE);
-        virtio_queue_enable_legacy(vq, (uint64_t)pfn * VIRTIO_LEGACY_ALIGN, VIRTIO_LEGACY_ALIGN);
-    }
+    virtio_queue_set_size(vq, vq->size_max);
+    virtio_queue_write_pfn(vq, pfn, VIRTIO_LEGACY_ALIGN, VIRTIO_LEGACY_ALIGN);
 }
 
 static void legacy_write(void *opaque, hwaddr offset, uint64_t data, unsigned size)
@@ -99,8 +93,7 @@ static void legacy_write(void *opaque, hwaddr offset, uint64_t data, unsigned si
     }
     switch (offset) {
     case VIRTIO_PCI_GUEST_FEATURES:
-        vdev->legacy = true;
-        virtio_set_features(vdev, (uint32_t)data & vdev->host_features);
+        virtio_set_legacy_features(vdev, data);
         break;
     case VIRTIO_PCI_QUEUE_PFN:
         write_pfn(p, data);

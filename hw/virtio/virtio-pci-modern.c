@@ -25,17 +25,17 @@ static uint64_t queue_field(VirtQueue *vq, hwaddr reg)
     case VIRTIO_PCI_COMMON_Q_RESET:
         return __atomic_load_n(&vq->resetting, __ATOMIC_ACQUIRE);
     case VIRTIO_PCI_COMMON_Q_DESCLO:
-        return (uint32_t)__atomic_load_n(&vq->desc, __ATOMIC_ACQUIRE);
+        return virtio_queue_address(vq, VIRTIO_RING_DESC, false);
     case VIRTIO_PCI_COMMON_Q_DESCHI:
-        return __atomic_load_n(&vq->desc, __ATOMIC_ACQUIRE) >> 32;
+        return virtio_queue_address(vq, VIRTIO_RING_DESC, true);
     case VIRTIO_PCI_COMMON_Q_AVAILLO:
-        return (uint32_t)__atomic_load_n(&vq->driver, __ATOMIC_ACQUIRE);
+        return virtio_queue_address(vq, VIRTIO_RING_DRIVER, false);
     case VIRTIO_PCI_COMMON_Q_AVAILHI:
-        return __atomic_load_n(&vq->driver, __ATOMIC_ACQUIRE) >> 32;
+        return virtio_queue_address(vq, VIRTIO_RING_DRIVER, true);
     case VIRTIO_PCI_COMMON_Q_USEDLO:
-        return (uint32_t)__atomic_load_n(&vq->device, __ATOMIC_ACQUIRE);
+        return virtio_queue_address(vq, VIRTIO_RING_DEVICE, false);
     case VIRTIO_PCI_COMMON_Q_USEDHI:
-        return __atomic_load_n(&vq->device, __ATOMIC_ACQUIRE) >> 32;
+        return virtio_queue_address(vq, VIRTIO_RING_DEVICE, true);
     default:
         return 0;
     }
@@ -44,25 +44,19 @@ static uint64_t queue_field(VirtQueue *vq, hwaddr reg)
 static uint64_t common_field(VirtIOPCI *p, hwaddr reg)
 {
     VirtIODevice *vdev = p->vdev;
-    uint32_t select;
-    uint8_t gen;
+    uint32_t select, gen;
     VirtQueue *vq;
 
     switch (reg) {
     case VIRTIO_PCI_COMMON_DFSELECT:
         return __atomic_load_n(&p->dfselect, __ATOMIC_ACQUIRE);
     case VIRTIO_PCI_COMMON_DF:
-        select = __atomic_load_n(&p->dfselect, __ATOMIC_ACQUIRE);
-        /* Bits that only the legacy interface knows are not offered here. */
-        return select < 2 ? (uint32_t)((vdev->host_features & ~(BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY) |
-                                                                BIT_ULL(VIRTIO_F_ANY_LAYOUT))) >>
-                                       (32 * select))
-                          : 0;
+        return virtio_offered_features(vdev, __atomic_load_n(&p->dfselect, __ATOMIC_ACQUIRE));
     case VIRTIO_PCI_COMMON_GFSELECT:
         return __atomic_load_n(&p->gfselect, __ATOMIC_ACQUIRE);
     case VIRTIO_PCI_COMMON_GF:
         select = __atomic_load_n(&p->gfselect, __ATOMIC_ACQUIRE);
-        return select < 2 ? (uint32_t)(__atomic_load_n(&p->guest_features, __ATOMIC_ACQUIRE) >>
+        return select < 2 ? (uint32_t)(__atomic_load_n(&vdev->driver_features, __ATOMIC_ACQUIRE) >>
                                        (32 * select))
                           : 0;
     case VIRTIO_PCI_COMMON_MSIX:
@@ -73,7 +67,7 @@ static uint64_t common_field(VirtIOPCI *p, hwaddr reg)
         return __atomic_load_n(&vdev->status, __ATOMIC_ACQUIRE);
     case VIRTIO_PCI_COMMON_CFGGENERATION:
         virtio_config_generation(vdev, &gen);
-        return gen;
+        return (uint8_t)gen;
     case VIRTIO_PCI_COMMON_Q_SELECT:
         return __atomic_load_n(&p->queue_select, __ATOMIC_ACQUIRE);
     default:
@@ -129,59 +123,38 @@ uint64_t virtio_pci_common_read(void *opaque, hwaddr offset, unsigned size)
 static bool common_read_direct(void *opaque, hwaddr offset, uint64_t *data, unsigned size)
 {
     VirtIOPCI *p = opaque;
-    uint8_t gen;
+    uint32_t gen;
 
     *data = virtio_pci_common_read(p, offset, size);
     return offset != VIRTIO_PCI_COMMON_CFGGENERATION || virtio_config_generation(p->vdev, &gen);
 }
 
-static void set_half(uint64_t *field, unsigned half, uint32_t v)
-{
-    uint64_t mask = (uint64_t)UINT32_MAX << (32 * half);
-
-    __atomic_store_n(field, (*field & ~mask) | (uint64_t)v << (32 * half), __ATOMIC_RELEASE);
-}
-
 static void queue_write(VirtIOPCI *p, VirtQueue *vq, hwaddr reg, uint32_t v)
 {
-    bool idle = !vq->enabled && !vq->resetting;
-
     switch (reg) {
     case VIRTIO_PCI_COMMON_Q_SIZE:
-        if (idle && v && v <= vq->size_max) {
-            __atomic_store_n(&vq->size, (uint16_t)v, __ATOMIC_RELEASE);
-        }
+        virtio_queue_set_size(vq, v);
         break;
     case VIRTIO_PCI_COMMON_Q_MSIX:
         virtio_pci_set_vector(p, &vq->vector, v);
         break;
     case VIRTIO_PCI_COMMON_Q_ENABLE:
-        if (idle && v == 1) {
-            virtio_queue_enable(vq);
-        }
+        virtio_queue_write_enable(vq, v);
         break;
     case VIRTIO_PCI_COMMON_Q_RESET:
-        if (v == 1 && virtio_has_feature(p->vdev, VIRTIO_F_RING_RESET)) {
-            virtio_queue_reset(vq);
-        }
+        virtio_queue_write_reset(vq, v);
         break;
     case VIRTIO_PCI_COMMON_Q_DESCLO:
     case VIRTIO_PCI_COMMON_Q_DESCHI:
-        if (idle) {
-            set_half(&vq->desc, reg == VIRTIO_PCI_COMMON_Q_DESCHI, v);
-        }
+        virtio_queue_set_address(vq, VIRTIO_RING_DESC, reg == VIRTIO_PCI_COMMON_Q_DESCHI, v);
         break;
     case VIRTIO_PCI_COMMON_Q_AVAILLO:
     case VIRTIO_PCI_COMMON_Q_AVAILHI:
-        if (idle) {
-            set_half(&vq->driver, reg == VIRTIO_PCI_COMMON_Q_AVAILHI, v);
-        }
+        virtio_queue_set_address(vq, VIRTIO_RING_DRIVER, reg == VIRTIO_PCI_COMMON_Q_AVAILHI, v);
         break;
     case VIRTIO_PCI_COMMON_Q_USEDLO:
     case VIRTIO_PCI_COMMON_Q_USEDHI:
-        if (idle) {
-            set_half(&vq->device, reg == VIRTIO_PCI_COMMON_Q_USEDHI, v);
-        }
+        virtio_queue_set_address(vq, VIRTIO_RING_DEVICE, reg == VIRTIO_PCI_COMMON_Q_USEDHI, v);
         break;
     default:
         break; /* read-only */
@@ -201,10 +174,7 @@ static void common_write_field(VirtIOPCI *p, hwaddr reg, uint32_t v)
         __atomic_store_n(&p->gfselect, v, __ATOMIC_RELEASE);
         break;
     case VIRTIO_PCI_COMMON_GF:
-        if (p->gfselect < 2) {
-            set_half(&p->guest_features, p->gfselect, v);
-            virtio_set_features(vdev, p->guest_features);
-        }
+        virtio_set_features_half(vdev, p->gfselect, v);
         break;
     case VIRTIO_PCI_COMMON_MSIX:
         virtio_pci_set_vector(p, &p->config_vector, v);

@@ -5,6 +5,7 @@
 
 #include "hw/virtio/virtio-notify.h"
 #include "hw/virtio/virtio-pci.h"
+#include "virtio-private.h"
 
 #define VIRTIO_PCI_LEGACY_BAR 0
 #define VIRTIO_PCI_MSIX_BAR 1
@@ -44,7 +45,6 @@ struct VirtIOPCI {
     uint16_t *vector_users; /* home: queues and configuration that use a vector */
     /* --- registers: home; atomics --- */
     uint32_t dfselect, gfselect;
-    uint64_t guest_features;
     uint16_t queue_select, config_vector;
     uint8_t isr; /* atomic, any thread */
     bool set_up; /* regions exist */

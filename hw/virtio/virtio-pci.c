@@ -105,7 +105,6 @@ static void driver_changed(void *transport)
             }
         }
         __atomic_store_n(&p->config_vector, VIRTIO_NO_VECTOR, __ATOMIC_RELEASE);
-        __atomic_store_n(&p->guest_features, 0, __ATOMIC_RELEASE);
         __atomic_store_n(&p->dfselect, 0, __ATOMIC_RELEASE);
         __atomic_store_n(&p->gfselect, 0, __ATOMIC_RELEASE);
         __atomic_store_n(&p->queue_select, 0, __ATOMIC_RELEASE);
@@ -256,23 +255,12 @@ static void config_changed(PCIDevice *pci, uint32_t addr, int len)
 
 /* --- BARs ------------------------------------------------------------------------------------ */
 
-static bool set_region_home(VirtIOPCI *p, MemoryRegion *mr, GError **errp)
-{
-    VirtIODevice *vdev = p->vdev;
-
-    if (vdev->homes.ioregionfd) {
-        return memory_region_set_ioregionfd(mr, vdev->homes.ioregionfd, 0, errp);
-    }
-    memory_region_set_home(mr, vdev->home, 0);
-    return true;
-}
-
 static bool add_part(VirtIOPCI *p, MemoryRegion *mr, const MemoryRegionOps *ops, const char *name,
                      uint32_t offset, GError **errp)
 {
     memory_region_init_io(mr, OBJECT(p), ops, p, name, MODERN_PART);
     memory_region_add_subregion(&p->modern, offset, mr);
-    return set_region_home(p, mr, errp);
+    return virtio_set_region_home(p->vdev, mr, 0, errp);
 }
 
 static bool init_modern(VirtIOPCI *p, GError **errp)
@@ -313,7 +301,7 @@ static bool init_legacy(VirtIOPCI *p, GError **errp)
     size = UINT64_C(1) << (64 - __builtin_clzll(size - 1));
     memory_region_init_io(&p->legacy, OBJECT(p), &virtio_pci_legacy_ops, p, "virtio-pci", size);
     pci_register_bar(PCI_DEVICE(p), VIRTIO_PCI_LEGACY_BAR, PCI_BASE_ADDRESS_SPACE_IO, &p->legacy);
-    return set_region_home(p, &p->legacy, errp);
+    return virtio_set_region_home(p->vdev, &p->legacy, 0, errp);
 }
 
 /* --- notifications --------------------------------------------------------------------------- */
@@ -480,9 +468,6 @@ static bool virtio_pci_realize(PCIDevice *pci, GError **errp)
     if (!choose_interfaces(p, errp)) {
         return false;
     }
-    p->vdev->as = &pci->bus_master_as;
-    p->vdev->ops = &pci_transport_ops;
-    p->vdev->transport = p;
     if (!p->bus) {
         p->bus = qbus_new(TYPE_VIRTIO_PCI_BUS, DEVICE(p), "virtio-bus");
     }
@@ -542,34 +527,15 @@ static void virtio_pci_finalize(Object *obj)
 
 /* --- properties ------------------------------------------------------------------------------ */
 
-static json_object *notify_get(Object *obj, const ObjectProperty *prop, GError **errp)
-{
-    return virtio_notifiers_get(&VIRTIO_PCI(obj)->notifiers);
-}
-
-static bool notify_set(Object *obj, const ObjectProperty *prop, json_object *value, GError **errp)
-{
-    return virtio_notifiers_set(&VIRTIO_PCI(obj)->notifiers, json_object_get_string(value), errp);
-}
-
 static const ObjectProperty virtio_pci_props[] = {
     DEFINE_PROP_ON_OFF_AUTO("disable-legacy", VirtIOPCI, disable_legacy, ON_OFF_AUTO_AUTO,
                             "no legacy interface (auto: on behind a PCI Express port)"),
     DEFINE_PROP_BOOL("disable-modern", VirtIOPCI, disable_modern, false, "no modern interface"),
-    DEFINE_PROP_BOOL("ioeventfd", VirtIOPCI, notifiers.ioeventfd, true,
-                     "notifications by eventfd, where nothing else is asked for"),
     DEFINE_PROP_BOOL("page-per-vq", VirtIOPCI, page_per_vq, false,
                      "a page for each queue's notifications"),
     DEFINE_PROP_UINT32("vectors", VirtIOPCI, vectors, UINT32_MAX,
                        "MSI-X vectors; 0: none; default: one more than queues"),
-    {.name = "notify",
-     .type = "str",
-     .kind = PROP_STRING,
-     .settable_live = true,
-     .get = notify_get,
-     .set = notify_set,
-     .help = "way of notifications: auto, ioeventfd, ioregionfd or exit; for each queue in turn "
-             "with ':' between; may be set at any time"},
+    DEFINE_PROPS_VIRTIO_NOTIFIERS(VirtIOPCI, notifiers),
 };
 
 /* The device's own properties. */
@@ -661,8 +627,23 @@ static const TypeInfo virtio_pci_info = {
 };
 QOM_TYPE(virtio_pci_info);
 
+static void attach(BusState *bus, VirtIODevice *vdev)
+{
+    VirtIOPCI *p = VIRTIO_PCI(bus->parent);
+
+    vdev->as = &PCI_DEVICE(p)->bus_master_as;
+    vdev->ops = &pci_transport_ops;
+    vdev->transport = p;
+}
+
+static void virtio_pci_bus_class_init(ObjectClass *klass, const void *data)
+{
+    ((VirtioBusClass *)klass)->attach = attach;
+}
+
 static const TypeInfo virtio_pci_bus_info = {
     .name = TYPE_VIRTIO_PCI_BUS,
     .parent = TYPE_VIRTIO_BUS,
+    .class_init = virtio_pci_bus_class_init,
 };
 QOM_TYPE(virtio_pci_bus_info);

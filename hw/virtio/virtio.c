@@ -193,6 +193,7 @@ static void reset_finished(VirtIODevice *vdev)
         clear_queue(vdev->vqs[i]);
         __atomic_store_n(&vdev->vqs[i]->vector, VIRTIO_NO_VECTOR, __ATOMIC_RELEASE);
     }
+    __atomic_store_n(&vdev->driver_features, 0, __ATOMIC_RELEASE);
     __atomic_store_n(&vdev->features, 0, __ATOMIC_RELEASE);
     __atomic_store_n(&vdev->needs_reset_said, false, __ATOMIC_RELAXED);
     vdev->legacy = false;

@@ -72,6 +72,9 @@ static void test_registers(const void *opaque)
     g_assert_cmpuint(qvirtio_common(v, 0x18, 2), ==, 64);
     qvirtio_common_write(v, 0x18, 2, 16);
     g_assert_cmpuint(qvirtio_common(v, 0x18, 2), ==, 16);
+    qvirtio_common_write(v, 0x18, 2, 48); /* for a split ring no size */
+    qvirtio_common_write(v, 0x18, 2, 0);
+    g_assert_cmpuint(qvirtio_common(v, 0x18, 2), ==, 16);
     qvirtio_common_write(v, 0x20, 8, 0x123456789abcdef0ull);
     g_assert_cmphex(qvirtio_common(v, 0x20, 4), ==, 0x9abcdef0);
     g_assert_cmphex(qvirtio_common(v, 0x24, 4), ==, 0x12345678);

@@ -38,8 +38,22 @@ bool virtio_notifiers_init(VirtioNotifiers *s, VirtIODevice *vdev, const VirtioN
 /* Any thread: what "auto" means may have changed. */
 void virtio_notifiers_look(VirtioNotifiers *s);
 void virtio_notifiers_exit(VirtioNotifiers *s);
-/* The property's value: what is asked for, or what each queue has. */
-json_object *virtio_notifiers_get(const VirtioNotifiers *s);
-bool virtio_notifiers_set(VirtioNotifiers *s, const char *text, GError **errp);
+/* The property "notify" of an object that has VirtioNotifiers at the property's offset: reads as
+ * what is asked for, or what each queue has. */
+json_object *virtio_notifiers_get(Object *obj, const ObjectProperty *prop, GError **errp);
+bool virtio_notifiers_set(Object *obj, const ObjectProperty *prop, json_object *value,
+                          GError **errp);
+
+/* Rows of a transport's property table. */
+#define DEFINE_PROPS_VIRTIO_NOTIFIERS(state, field) \
+    DEFINE_PROP_BOOL("ioeventfd", state, field.ioeventfd, true, \
+                     "notifications by eventfd, where nothing else is asked for"), \
+    { \
+        .name = "notify", .type = "str", .kind = PROP_STRING, .settable_live = true, \
+        .offset = offsetof(state, field), .get = virtio_notifiers_get, \
+        .set = virtio_notifiers_set, \
+        .help = "way of notifications: auto, ioeventfd, ioregionfd or exit; for each queue in " \
+                "turn with ':' between; may be set at any time" \
+    }
 
 #endif

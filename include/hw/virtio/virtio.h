@@ -103,15 +103,16 @@ struct VirtIODevice {
     DeviceHomes homes; /* properties of devices that have a data path */
     uint16_t device_id;
     /* --- home; atomic for readers elsewhere --- */
-    uint64_t user_features; /* common bits that the user's properties leave on */
-    uint64_t host_features; /* offered; constant while realized */
-    uint64_t features;      /* the driver's; atomic */
-    uint8_t status;         /* atomic */
-    bool legacy;            /* the driver uses the legacy interface; for rings */
-    bool resetting;         /* atomic: queues are stopping, status reads are not 0 yet */
-    unsigned stopping;      /* queues that have chains in flight still */
-    bool needs_reset_said;  /* one line in the log until the next reset */
-    uint32_t config_seq;    /* atomic: odd while config changes; half of it is the generation */
+    uint64_t user_features;   /* common bits that the user's properties leave on */
+    uint64_t host_features;   /* offered; constant while realized */
+    uint64_t driver_features; /* the words that it wrote; atomic */
+    uint64_t features;        /* the driver's; atomic */
+    uint8_t status;           /* atomic */
+    bool legacy;              /* the driver uses the legacy interface; for rings */
+    bool resetting;           /* atomic: queues are stopping, status reads are not 0 yet */
+    unsigned stopping;        /* queues that have chains in flight still */
+    bool needs_reset_said;    /* one line in the log until the next reset */
+    uint32_t config_seq;      /* atomic: odd while config changes; half of it is the generation */
     uint16_t config_len;
     uint8_t config[VIRTIO_CONFIG_MAX]; /* atomic bytes */
     AioBH *error_bh;                   /* a queue broke */
@@ -282,7 +283,7 @@ bool virtio_config_read(VirtIODevice *vdev, unsigned offset, unsigned size, uint
 /* Home. */
 void virtio_config_driver_write(VirtIODevice *vdev, unsigned offset, unsigned size, uint64_t val);
 /* False while it changes. */
-static inline bool virtio_config_generation(VirtIODevice *vdev, uint8_t *gen)
+static inline bool virtio_config_generation(VirtIODevice *vdev, uint32_t *gen)
 {
     uint32_t seq = __atomic_load_n(&vdev->config_seq, __ATOMIC_ACQUIRE);
 
