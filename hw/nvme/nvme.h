@@ -247,6 +247,7 @@ struct NvmeCtrl {
     uint64_t resv_log_count;
     struct NvmeFirmware *firmware;  /* home */
     struct NvmeSelfTest *self_test; /* home */
+    struct NvmeShutdown *shutdown;  /* home; NULL: none is under way */
     uint8_t telemetry[1024];        /* home */
     uint16_t temp_over, temp_under;
     uint32_t *feat_vector; /* per vector: coalescing disable */
@@ -274,6 +275,8 @@ extern const MemoryRegionOps nvme_register_ops;
 void nvme_registers_reset(NvmeCtrl *n);
 /* At home: the subsystem is reset, for which this controller counts in n->questions. */
 void nvme_subsystem_reset(void *opaque);
+/* At home: the controller goes and must not wait for its shutdown's flush. */
+void nvme_shutdown_take_back(void *opaque);
 /* All queues are gone after CC.EN went to 0. */
 void nvme_reset_finished(NvmeCtrl *n);
 /* Fatal error: CSTS.CFS. Any thread. */

@@ -295,6 +295,7 @@ static void answer_questions(NvmeCtrl *n)
 {
     nvme_sanitize_stop(n->subsys, n);
     while (__atomic_load_n(&n->questions, __ATOMIC_ACQUIRE) || nvme_self_test_reading(n)) {
+        aio_call(n->home, nvme_shutdown_take_back, n);
         aio_poll(aio_get_main(), false);
         g_usleep(50);
     }

@@ -201,37 +201,56 @@ static void reset_one(NvmeCtrl *n, void *opaque)
     aio_post(n->home, nvme_subsystem_reset, object_ref(n));
 }
 
-/* Shutdown (7.6.2): what was acknowledged must be durable before SHST says complete. */
-typedef struct ShutdownFlush {
+/* --- shutdown (7.6.2) ------------------------------------------------------------------------ */
+
+/* What was acknowledged must be durable before SHST says complete.  One at a time; it counts in
+ * n->questions, as it needs the home. */
+struct NvmeShutdown {
     BlkRequest blk;
-    NvmeCtrl *n;
+    NvmeCtrl *n; /* a reference */
     uint32_t nsid;
     bool failed;
-} ShutdownFlush;
+    bool again; /* the host has asked once more */
+};
 
-static void shutdown_next(ShutdownFlush *f);
+static void shutdown_next(struct NvmeShutdown *f);
 
 static void shutdown_flushed(BlkRequest *blk, int ret)
 {
-    ShutdownFlush *f = container_of(blk, ShutdownFlush, blk);
+    struct NvmeShutdown *f = container_of(blk, struct NvmeShutdown, blk);
 
-    f->failed |= ret < 0;
+    f->failed |= ret < 0 && ret != -ECANCELED; /* then the namespace has gone */
     shutdown_next(f);
 }
 
-/* The next attached namespace; behind the last one the shutdown is complete. */
-static void shutdown_next(ShutdownFlush *f)
+/* The next attached namespace that can be written. */
+static NvmeNamespace *shutdown_space(struct NvmeShutdown *f)
 {
-    NvmeCtrl *n = f->n;
-
-    while (f->nsid < NVME_MAX_NAMESPACES) {
-        NvmeNamespace *ns = nvme_attached_ns(n, ++f->nsid);
+    while (f->nsid < NVME_MAX_NAMESPACES && !__atomic_load_n(&f->n->gone, __ATOMIC_ACQUIRE)) {
+        NvmeNamespace *ns = nvme_attached_ns(f->n, ++f->nsid);
 
         if (ns && !blk_is_read_only(ns->blk)) {
-            f->blk = (BlkRequest){.op = BLK_FLUSH, .complete = shutdown_flushed};
-            blk_submit(ns->blk, &f->blk, n->home);
-            return;
+            return ns;
         }
+    }
+    return NULL;
+}
+
+/* Behind the last namespace the shutdown is complete. */
+static void shutdown_next(struct NvmeShutdown *f)
+{
+    NvmeCtrl *n = f->n;
+    NvmeNamespace *ns = shutdown_space(f);
+
+    if (!ns && f->again) {
+        f->again = false;
+        f->nsid = 0;
+        ns = shutdown_space(f);
+    }
+    if (ns) {
+        f->blk = (BlkRequest){.op = BLK_FLUSH, .complete = shutdown_flushed};
+        blk_submit(ns->blk, &f->blk, n->home);
+        return;
     }
     if (f->failed) {
         nvme_fail(n, "flush at shutdown failed");
@@ -239,17 +258,32 @@ static void shutdown_next(ShutdownFlush *f)
     if (NVME_CC_SHN(n->cc)) {
         set_shutdown_status(n, NVME_CSTS_SHST_COMPLETE);
     }
+    n->shutdown = NULL;
+    __atomic_fetch_sub(&n->questions, 1, __ATOMIC_RELEASE);
     object_unref(n);
     g_free(f);
 }
 
 static void controller_shutdown(NvmeCtrl *n)
 {
-    ShutdownFlush *f = g_new0(ShutdownFlush, 1);
-
-    f->n = (NvmeCtrl *)object_ref(n);
     set_shutdown_status(n, NVME_CSTS_SHST_OCCURRING);
-    shutdown_next(f);
+    if (n->shutdown) {
+        n->shutdown->again = true;
+        return;
+    }
+    n->shutdown = g_new0(struct NvmeShutdown, 1);
+    n->shutdown->n = (NvmeCtrl *)object_ref(n);
+    __atomic_fetch_add(&n->questions, 1, __ATOMIC_RELAXED);
+    shutdown_next(n->shutdown);
+}
+
+void nvme_shutdown_take_back(void *opaque)
+{
+    NvmeCtrl *n = opaque;
+
+    if (n->shutdown) {
+        blk_cancel(&n->shutdown->blk);
+    }
 }
 
 static void write_cc(NvmeCtrl *n, uint32_t value)

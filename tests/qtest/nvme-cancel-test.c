@@ -6,6 +6,9 @@
  */
 #include "nvme-driver.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 #define HOUR "latency-ns=3600000000000"
 #define SLOW(name) "-blockdev driver=null-co,node-name=" name ",size=64M,read-zeroes=on," HOUR
 #define FAST(name) "-blockdev driver=null-co,node-name=" name ",size=64M,read-zeroes=on"
@@ -64,6 +67,15 @@ static void send_admin(QNvme *n, uint8_t opcode, uint32_t nsid, uint32_t cdw10)
     g_assert_false(qnvme_ready(n, 0));
 }
 
+/* Without commands that hang: they cost the process's end 5 s. */
+static void stop(QNvme *n)
+{
+    if (qnvme_readl(n, NVME_REG_CC) & NVME_CC_EN) {
+        qnvme_disable(n);
+    }
+    qnvme_stop(n);
+}
+
 /* Index of the LBA format that is in use. */
 static unsigned format_of(QNvme *n, uint32_t nsid)
 {
@@ -102,7 +114,7 @@ static void test_delete_queue(const void *opaque)
         g_assert_true(qnvme_ready(n, 1));
         g_assert_cmphex(qnvme_wait(n, 1), ==, NVME_ABORT_SQ_DELETED);
     }
-    qnvme_stop(n);
+    stop(n);
 }
 
 /* More commands than are worked on at once: Abort finds one in the ring, and it ends when it is
@@ -138,7 +150,7 @@ static void test_abort_in_ring(const void *opaque)
     }
     g_assert_true(seen);
     bounded();
-    qnvme_stop(n);
+    stop(n);
 }
 
 /* A flush of all namespaces: the first one's medium does not give it back, and when it has ended
@@ -166,7 +178,7 @@ static void test_next_step(const void *opaque)
         }
         bounded();
     }
-    qnvme_stop(n);
+    stop(n);
 }
 
 /* --- fused pairs ----------------------------------------------------------------------------- */
@@ -213,7 +225,7 @@ static void test_pair(const void *opaque)
         }
         bounded();
     }
-    qnvme_stop(n);
+    stop(n);
 }
 
 /* --- two controllers ------------------------------------------------------------------------- */
@@ -222,16 +234,18 @@ typedef struct Two {
     QNvme *a, *b;
 } Two;
 
-/* A behind a slot, B at 04.0, namespace 1 on d0 for both; more: further devices. */
-static Two start_two(QHome home, const char *more)
+/* A behind a slot, B at 04.0, namespaces 1 and 3 for both; properties of the subsystem and of A. */
+static Two start_with(QHome home, const char *sub, const char *props)
 {
     g_autofree char *args = g_strdup_printf(
-        SLOW("d0") " -device nvme-subsys,id=sub0 "
-                   "-device pcie-root-port,id=rp0,addr=06.0,chassis=1,slot=1 "
-                   "-device nvme,id=na,serial=s0,subsys=sub0,bus=rp0%s "
-                   "-device nvme,id=nb,serial=s0,subsys=sub0,addr=04.0%s "
-                   "-device nvme-ns,bus=sub0,drive=d0,nsid=1,id=ns1 %s",
-        qnvme_home_props(home), home == PER_QUEUE ? "" : qnvme_home_props(home), more);
+        SLOW("d0") " " SLOW("d3") " " SLOW(
+            "pool") " -device nvme-subsys,id=sub0%s "
+                    "-device pcie-root-port,id=rp0,addr=06.0,chassis=1,slot=1 "
+                    "-device nvme,id=na,serial=s0,subsys=sub0,bus=rp0%s%s "
+                    "-device nvme,id=nb,serial=s0,subsys=sub0,addr=04.0%s "
+                    "-device nvme-ns,bus=sub0,drive=d0,nsid=1,id=ns1 "
+                    "-device nvme-ns,bus=sub0,drive=d3,nsid=3,id=ns3",
+        sub, props, qnvme_home_props(home), home == PER_QUEUE ? "" : qnvme_home_props(home));
     Two t = {.b = qnvme_start_devices(home, args), .a = g_new0(QNvme, 1)};
 
     t.a->s = t.b->s;
@@ -243,10 +257,15 @@ static Two start_two(QHome home, const char *more)
     return t;
 }
 
+static Two start_two(QHome home)
+{
+    return start_with(home, "", "");
+}
+
 static void stop_two(Two *t)
 {
     qnvme_release(t->a);
-    qnvme_stop(t->b);
+    stop(t->b);
 }
 
 /* The guest lets A go. */
@@ -271,7 +290,7 @@ static void b_goes_on(Two *t)
 /* A command of A waits for one of B that hangs, and A is reset. */
 static void test_reset_while_waiting(const void *opaque)
 {
-    Two t = start_two(qhome_of(opaque), "");
+    Two t = start_two(qhome_of(opaque));
 
     hang(t.b, 1, NVME_IO_WRITE, 1);
     for (unsigned round = 0; round < 5; round++) {
@@ -320,7 +339,7 @@ static void test_reset_while_waiting(const void *opaque)
 /* "Preempt and abort" of A waits for B's command. */
 static void test_reservation(const void *opaque)
 {
-    Two t = start_two(qhome_of(opaque), "");
+    Two t = start_two(qhome_of(opaque));
     QNvme *n[] = {t.a, t.b};
 
     for (unsigned i = 0; i < 2; i++) {
@@ -348,7 +367,7 @@ static void test_reservation(const void *opaque)
 /* A sanitize that A was asked for waits for B's read, and A goes. */
 static void test_sanitize(const void *opaque)
 {
-    Two t = start_two(qhome_of(opaque), "");
+    Two t = start_two(qhome_of(opaque));
 
     hang(t.b, 1, NVME_IO_READ, 1);
     g_assert_cmphex(qnvme_admin(t.a, NVME_ADM_SANITIZE, 0, 0, 2, 0), ==, NVME_SUCCESS);
@@ -365,7 +384,7 @@ static void test_sanitize(const void *opaque)
 /* A's format waits for B's read, and A goes. */
 static void test_format_and_gone(const void *opaque)
 {
-    Two t = start_two(qhome_of(opaque), "");
+    Two t = start_two(qhome_of(opaque));
 
     hang(t.b, 1, NVME_IO_READ, 1);
     send_admin(t.a, NVME_ADM_FORMAT_NVM, 1, F4096);
@@ -375,6 +394,110 @@ static void test_format_and_gone(const void *opaque)
     b_goes_on(&t);
     g_assert_cmpuint(format_of(t.b, 1), ==, 0);
     stop_two(&t);
+}
+
+/* Namespace 2, shared, made by A in its pool, and attached to both. */
+static void make_space(Two *t)
+{
+    NvmeIdNamespace want = {.nsze = 2048, .ncap = 2048, .nmic = 1};
+    static const uint16_t both[3] = {2, 0, 1};
+
+    qtest_memwrite(t->a->s, t->a->page, &want, sizeof(want));
+    g_assert_cmphex(qnvme_admin(t->a, NVME_ADM_NS_MANAGEMENT, 0, t->a->page, 0, 0), ==, 0);
+    g_assert_cmpuint(t->a->result, ==, 2);
+    qtest_memset(t->a->s, t->a->page, 0, 4096);
+    qtest_memwrite(t->a->s, t->a->page, both, sizeof(both));
+    g_assert_cmphex(qnvme_admin(t->a, NVME_ADM_NS_ATTACHMENT, 2, t->a->page, 0, 0), ==, 0);
+}
+
+static bool has_space(QNvme *n)
+{
+    g_assert_cmphex(qnvme_identify(n, NVME_CNS_ALLOCATED_NSIDS, 1, n->page), ==, NVME_SUCCESS);
+    return qtest_readl(n->s, n->page) == 2;
+}
+
+/* A's deletion of a namespace waits for B's read, and A is reset; then B's waits, and the pool goes
+ * with A. */
+static void test_delete_space(const void *opaque)
+{
+    g_autofree char *dir = g_dir_make_tmp("nvme-cancel-XXXXXX", NULL);
+    g_autofree char *file = g_build_filename(dir, "state", NULL);
+    g_autofree char *state = g_strdup_printf(",state=%s", file);
+    Two t = start_with(qhome_of(opaque), state, ",ns-pool=pool");
+
+    make_space(&t);
+    hang(t.b, 1, NVME_IO_READ, 2);
+    send_admin(t.a, NVME_ADM_NS_MANAGEMENT, 2, 1);
+    begin();
+    qnvme_disable(t.a);
+    bounded();
+    qnvme_bring_up(t.a, 2, false);
+    g_assert_true(has_space(t.a));
+    qnvme_disable(t.b);
+    qnvme_bring_up(t.b, 2, false);
+    g_assert_cmphex(qnvme_admin(t.a, NVME_ADM_NS_MANAGEMENT, 2, 0, 1, 0), ==, NVME_SUCCESS);
+    g_assert_false(has_space(t.a));
+
+    make_space(&t);
+    hang(t.b, 1, NVME_IO_READ, 2);
+    send_admin(t.b, NVME_ADM_NS_MANAGEMENT, 2, 1);
+    begin();
+    slot_off(&t);
+    g_assert_cmphex(qnvme_wait(t.b, 0), ==, NVME_ABORT_REQUESTED);
+    g_assert_cmphex(qnvme_wait(t.b, 1), ==, NVME_ABORT_REQUESTED);
+    bounded();
+    g_assert_false(has_space(t.b));
+    stop_two(&t);
+    remove(file);
+    rmdir(dir);
+}
+
+/* A's flush for its shutdown hangs: it is asked for again, and then A goes. */
+static void test_shutdown(const void *opaque)
+{
+    Two t = start_two(qhome_of(opaque));
+    uint32_t cc = qnvme_readl(t.a, NVME_REG_CC);
+
+    for (unsigned i = 0; i < 3; i++) {
+        qnvme_writel(t.a, NVME_REG_CC, cc | 1 << 14); /* normal */
+        g_assert_cmphex(qnvme_readl(t.a, NVME_REG_CSTS) & NVME_CSTS_SHST_MASK, ==,
+                        NVME_CSTS_SHST_OCCURRING);
+        qnvme_writel(t.a, NVME_REG_CC, cc);
+    }
+    qnvme_writel(t.a, NVME_REG_CC, cc | 1 << 14);
+    settle();
+    begin();
+    slot_off(&t);
+    /* Nothing of it is left at the namespaces. */
+    del(t.b, "ns1");
+    json_object_put(qtest_qmp_event(t.b->s, "DEVICE_DELETED"));
+    del(t.b, "ns3");
+    json_object_put(qtest_qmp_event(t.b->s, "DEVICE_DELETED"));
+    bounded();
+    g_assert_cmphex(qnvme_readl(t.b, NVME_REG_CSTS), ==, NVME_CSTS_RDY);
+    stop_two(&t);
+}
+
+/* What was written between two requests for a shutdown is flushed, too. */
+static void test_shutdown_again(const void *opaque)
+{
+    QNvme *n = qnvme_start(
+        qhome_of(opaque), "-blockdev driver=null-co,node-name=d0,size=1M,latency-ns=200000000", "");
+    int64_t half;
+    uint32_t cc;
+
+    qnvme_bring_up(n, 1, false);
+    cc = qnvme_readl(n, NVME_REG_CC);
+    begin();
+    qnvme_writel(n, NVME_REG_CC, cc | 1 << 14);
+    g_usleep(100000);
+    half = g_get_monotonic_time();
+    qnvme_writel(n, NVME_REG_CC, cc);
+    qnvme_writel(n, NVME_REG_CC, cc | 1 << 14);
+    qnvme_wait_csts(n, NVME_CSTS_SHST_MASK, NVME_CSTS_SHST_COMPLETE);
+    g_assert_cmpint(g_get_monotonic_time() - half, >=, 200000);
+    bounded();
+    stop(n);
 }
 
 /* --- format ---------------------------------------------------------------------------------- */
@@ -401,7 +524,7 @@ static void test_format(const void *opaque)
     qnvme_bring_up(n, 1, false);
     g_assert_cmpuint(format_of(n, 1), ==, 0);
     hang(n, 1, NVME_IO_READ, 1); /* it is not refused */
-    qnvme_stop(n);
+    stop(n);
 }
 
 /* --- a namespace goes ------------------------------------------------------------------------ */
@@ -437,7 +560,7 @@ static void test_format_all(const void *opaque)
         g_assert_cmpuint(format_of(n, 2), ==, round ? F4096 : 0);
         g_assert_false(qnvme_ready(n, 1));
         hang(n, 2, NVME_IO_READ, 2);
-        qnvme_stop(n);
+        stop(n);
     }
 }
 
@@ -467,7 +590,7 @@ static void test_unplug(const void *opaque)
         g_assert_true(status == NVME_ABORT_REQUESTED || status == NVME_ABORT_FAILED_FUSED);
     }
     bounded();
-    qnvme_stop(n);
+    stop(n);
 }
 
 /* A self-test reads from it. */
@@ -486,7 +609,7 @@ static void test_self_test(const void *opaque)
     g_assert_cmphex(qtest_readb(n->s, n->page), ==, 0);
     g_assert_cmphex(qtest_readb(n->s, n->page + 4), ==,
                     0x13); /* short; the namespace was removed */
-    qnvme_stop(n);
+    stop(n);
 }
 
 int main(int argc, char **argv)
@@ -500,6 +623,9 @@ int main(int argc, char **argv)
     qhome_add("/nvme-cancel/reservation", test_reservation);
     qhome_add("/nvme-cancel/sanitize", test_sanitize);
     qhome_add("/nvme-cancel/format-and-gone", test_format_and_gone);
+    qhome_add("/nvme-cancel/delete-space", test_delete_space);
+    qhome_add("/nvme-cancel/shutdown", test_shutdown);
+    qhome_add("/nvme-cancel/shutdown-again", test_shutdown_again);
     qhome_add("/nvme-cancel/format", test_format);
     qhome_add("/nvme-cancel/format-all", test_format_all);
     qhome_add("/nvme-cancel/unplug", test_unplug);
