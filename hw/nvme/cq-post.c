@@ -41,6 +41,9 @@ void nvme_cq_post_sync(NvmeCq *cq)
 
     if (seen != cq->post_seen) {
         cq->post_seen = seen;
+        if (unlikely(nvme_dbbuf_on(cq->n))) {
+            nvme_dbbuf_cq_head(cq, false); /* first: it tells whether the word counts */
+        }
         if (!cq->shadowed) {
             nvme_cq_take_head(cq, seen & 0xffff);
         }

@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 KVM_CREATE_VM = 0xAE01
@@ -85,8 +86,20 @@ MICROVM = [('microvm, irqchip in the kernel', ['-machine', 'microvm', *ON, *RNG]
            ('microvm, irqchip outside, no PIC and PIT', ['-machine', 'microvm,pic=off,pit=off', *OFF, *RNG]),
            ('microvm, two I/O APICs', ['-machine', 'microvm,ioapic2=on', *SPLIT, *RNG_MOVED]),
            ('microvm, two I/O APICs outside', ['-machine', 'microvm,ioapic2=on', *OFF, *RNG])]
+def nvme(*device):
+    """Options of a disk at home in an IOThread, which goes on when the main loop does not."""
+    return [*ON, '-object', 'iothread,id=iot0', '-blockdev', 'driver=null-co,node-name=d0,size=1M,read-zeroes=on',
+            *device[:-1], '-device', f'nvme,drive=d0,serial=x,{device[-1]}']
+
+
+NVME = [('IOThread', nvme('iothread=iot0')),
+        ('ioregionfd, socket', nvme('-object', 'ioregionfd,id=ior0,iothread=iot0,transport=socket', 'ioregionfd=ior0')),
+        ('IOThread, stored heads', nvme('iothread=iot0,post-write=on')),
+        ('IOThread, heads by the region', nvme('iothread=iot0,post-write=off')),
+        ('IOThread, no eventfds', nvme('iothread=iot0,post-write=off,ioeventfd=off'))]
 VARIANTS = {'access': DIRECT + MOVED, 'smp': DIRECT + MOVED, 'irq': DIRECT, 'irqchip': DIRECT, 'reset': DIRECT,
-            'mmio': MICROVM}
+            'mmio': MICROVM, 'nvme': NVME}
+BUSY = ['nvme']
 
 
 def command(qemu, image, serial, options, cpus=2):
@@ -112,9 +125,23 @@ def read_guest(tap, variant, text):
     return planned == seen
 
 
-def run_variant(tap, qemu, image, variant, options):
-    with tempfile.NamedTemporaryFile('r', errors='replace') as serial:
+def keep_busy(path):
+    """Gives the main loop work until the emulator goes."""
+    try:
+        qmp = Qmp(path)
+        while True:
+            qmp.call('query-qmp-schema')
+    except (OSError, EOFError, ValueError):
+        pass
+
+
+def run_variant(tap, qemu, image, variant, options, busy=False):
+    with tempfile.NamedTemporaryFile('r', errors='replace') as serial, tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, 'qmp')
         args = command(qemu, image, serial.name, ['-device', 'pc-testdev,id=td0', *options])
+        if busy:
+            args += ['-qmp', f'unix:{path},server=on,wait=off']
+            threading.Thread(target=keep_busy, args=[path], daemon=True).start()
         try:
             done = subprocess.run(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT, timeout=LIMIT, check=False)
@@ -219,7 +246,8 @@ def main():
     else:
         for again in range(SOAK_ROUNDS if os.environ.get('SOAK', '0') not in ('', '0') else 1):
             for variant, options in VARIANTS[name]:
-                run_variant(tap, qemu, image, f'{variant}, again {again}' if again else variant, options)
+                run_variant(tap, qemu, image, f'{variant}, again {again}' if again else variant, options,
+                            name in BUSY)
     print(f'1..{tap.n}')
     return 1 if tap.bad else 0
 

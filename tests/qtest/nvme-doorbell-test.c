@@ -154,6 +154,38 @@ static void test_shadow_window(const void *opaque)
     qnvme_stop(n);
 }
 
+/* Queues of two entries: each second head is the one that the page began with. */
+static void test_shadow_small(const void *opaque)
+{
+    QNvme *n = start(opaque);
+
+    for (unsigned late = 0; late < 4; late++) { /* commands before the host shadows */
+        Shadow s = {0};
+
+        qnvme_create_pair(n, 1, 2, 0);
+        for (unsigned i = 0; i < late + 8; i++) {
+            if (i == late) {
+                s = shadow_on(n);
+            }
+            push(n, 1);
+            if (i < late) {
+                qnvme_ring(n, 1);
+            } else {
+                shadow_ring(n, s, false, n->q[1].tail);
+            }
+            wait_entry(n, 1, i & 1, !(i & 2));
+            if (i < late) {
+                qnvme_doorbell(n, 1, true, (i + 1) & 1);
+            } else {
+                shadow_ring(n, s, true, (i + 1) & 1);
+            }
+        }
+        qnvme_disable(n);
+        qnvme_bring_up(n, 0, true);
+    }
+    qnvme_stop(n);
+}
+
 /* --- while the main loop is busy -------------------------------------------------------------- */
 
 static void add_write(QNvme *n, GString *batch, uint64_t reg, uint32_t value)
@@ -390,6 +422,7 @@ int main(int argc, char **argv)
     drive_args = g_strdup_printf("-drive if=none,id=d0,format=raw,file=%s", image);
     qhome_add("/nvme-doorbell/shadow-later", test_shadow_later);
     qhome_add("/nvme-doorbell/shadow-window", test_shadow_window);
+    qhome_add("/nvme-doorbell/shadow-small", test_shadow_small);
     qhome_add("/nvme-doorbell/head-of-next", test_head_of_next);
     qhome_add("/nvme-doorbell/tail-of-next", test_tail_of_next);
     qhome_add("/nvme-doorbell/reset-waits", test_reset_waits);
