@@ -32,18 +32,18 @@ static bool write_protected(BlockNode *bs)
 
 /* Write permission, or read permission alone where the image cannot be written and the device can
  * live with it. */
-static bool take_permission(BlockNode *bs, const char *who, bool need_write, bool *writes,
-                            GError **errp)
+static bool take_permission(BlockNode *bs, const char *who, bool need_write, bool shares,
+                            bool *writes, GError **errp)
 {
     GError *err = NULL;
 
     *writes = need_write || !bs->read_only;
-    if (block_node_add_user(bs, *writes, who, &err)) {
+    if (block_node_add_user(bs, *writes, shares, who, &err)) {
         return true;
     }
     /* Only what nobody may write is taken as read-only; an image that another one writes is not. */
     if (!need_write && bs->auto_read_only && write_protected(bs) &&
-        block_node_add_user(bs, false, who, NULL)) {
+        block_node_add_user(bs, false, shares, who, NULL)) {
         g_error_free(err);
         *writes = false;
         return true;
@@ -54,16 +54,16 @@ static bool take_permission(BlockNode *bs, const char *who, bool need_write, boo
 
 /* A drive without a device holds its node for reading; the device's hold takes the place of that.
  */
-static BlockBackend *attach_drive(BlockBackend *blk, const char *who, bool need_write,
+static BlockBackend *attach_drive(BlockBackend *blk, const char *who, bool need_write, bool shares,
                                   GError **errp)
 {
     if (blk->attached) {
         error_setg(errp, "Drive '%s' is already in use by another device", blk->id);
         return NULL;
     }
-    block_node_remove_user(blk->root, false);
-    if (!take_permission(blk->root, who, need_write, &blk->writes, errp)) {
-        bool ok = block_node_add_user(blk->root, false, blk->id, NULL);
+    block_node_remove_user(blk->root, false, false);
+    if (!take_permission(blk->root, who, need_write, shares, &blk->writes, errp)) {
+        bool ok = block_node_add_user(blk->root, false, false, blk->id, NULL);
 
         g_assert(ok);
         return NULL;
@@ -71,14 +71,22 @@ static BlockBackend *attach_drive(BlockBackend *blk, const char *who, bool need_
     return blk;
 }
 
-static BlockBackend *attach_node(BlockNode *bs, const char *who, bool need_write, GError **errp)
+static BlockBackend *attach_node(BlockNode *bs, const char *who, bool need_write, bool shares,
+                                 GError **errp)
 {
     bool writes;
 
-    if (!take_permission(bs, who, need_write, &writes, errp)) {
+    if (!take_permission(bs, who, need_write, shares, &writes, errp)) {
         return NULL;
     }
     return blk_new(NULL, block_node_ref(bs), writes);
+}
+
+/* As the property says, which is set before the drive is. */
+static bool bears_writers(Object *dev)
+{
+    return dev && object_property_find(dev, "share-rw") &&
+           object_property_get_bool(dev, "share-rw", NULL);
 }
 
 BlockBackend *blk_attach_dev(const char *name, Object *dev, bool need_write, GError **errp)
@@ -86,12 +94,13 @@ BlockBackend *blk_attach_dev(const char *name, Object *dev, bool need_write, GEr
     BlockBackend *blk = blk_find(name);
     BlockNode *bs = blk ? NULL : block_node_find(name);
     const char *who = device_label(dev);
+    bool shares = bears_writers(dev);
 
     assert_main_loop();
     if (blk) {
-        blk = attach_drive(blk, who, need_write, errp);
+        blk = attach_drive(blk, who, need_write, shares, errp);
     } else if (bs) {
-        blk = attach_node(bs, who, need_write, errp);
+        blk = attach_node(bs, who, need_write, shares, errp);
     } else {
         error_setg(errp, "there is no -drive with id '%s' and no -blockdev with that node-name",
                    name);
@@ -100,6 +109,7 @@ BlockBackend *blk_attach_dev(const char *name, Object *dev, bool need_write, GEr
         return NULL;
     }
     blk->attached = true;
+    blk->shares = shares;
     blk->dev = dev;
     if (dev) {
         g_object_weak_ref(G_OBJECT(dev), device_gone, blk);

@@ -84,7 +84,7 @@ void blk_free(BlockBackend *blk)
         aio_context_unref(q->ctx);
         g_free(q);
     }
-    block_node_remove_user(blk->root, blk->writes);
+    block_node_remove_user(blk->root, blk->writes, blk->shares);
     block_node_unref(blk->root);
     qemu_mutex_destroy(&blk->lock);
     g_free(blk->id);

@@ -62,7 +62,8 @@ struct BlockNode {
     int refs;        /* parents, back ends, the monitor */
     bool by_monitor; /* blockdev-add made it: blockdev-del takes it away */
     int users;       /* parents and back ends */
-    int writers;     /* of them, those that write: at most one, and then it is the only user */
+    int writers;     /* of them, those that write */
+    int sharers;     /* of them, those that bear other writers: all, if there is more than one writer */
     bool read_only;  /* cannot be written */
     bool auto_read_only;
     bool cache_direct, cache_no_flush, discard_unmap;
@@ -107,6 +108,7 @@ struct BlockBackend {
     int quiesced;     /* atomic: drains that run */
     bool write_cache; /* atomic */
     bool writes;      /* holds write permission */
+    bool shares;      /* and leaves it to others, too */
     bool attached;
     Object *dev;     /* attached device; NULL if none, or if it is no object */
     void *dev_field; /* its BlockBackend *, cleared when it goes; may be NULL */
@@ -126,8 +128,9 @@ BlockNode *block_node_find(const char *name);
 BlockNode *block_node_open(json_object *opts, BlockNode *parent, GError **errp);
 BlockNode *block_node_ref(BlockNode *bs);
 void block_node_unref(BlockNode *bs);
-bool block_node_add_user(BlockNode *bs, bool writes, const char *who, GError **errp);
-void block_node_remove_user(BlockNode *bs, bool writes);
+/* A parent or back end; shares: others may write, too (share-rw=on). */
+bool block_node_add_user(BlockNode *bs, bool writes, bool shares, const char *who, GError **errp);
+void block_node_remove_user(BlockNode *bs, bool writes, bool shares);
 void block_node_foreach(void (*fn)(BlockNode *bs, void *opaque), void *opaque);
 int64_t block_node_refresh_length(BlockNode *bs);
 bool block_node_truncate(BlockNode *bs, int64_t length, GError **errp);

@@ -468,7 +468,7 @@ static bool add(json_object *opts, GError **errp)
     if (!bs) {
         return false;
     }
-    if (!block_node_add_user(bs, false, d.id ? d.id : "-drive", errp)) {
+    if (!block_node_add_user(bs, false, false, d.id ? d.id : "-drive", errp)) {
         block_node_unref(bs);
         return false;
     }

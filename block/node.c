@@ -173,7 +173,7 @@ static bool take_name(BlockNode *bs, json_object *opts, GError **errp)
 static void node_free(BlockNode *bs)
 {
     if (bs->file) {
-        block_node_remove_user(bs->file, false);
+        block_node_remove_user(bs->file, false, false);
         block_node_unref(bs->file);
     }
     g_free(bs->filename);
@@ -215,7 +215,7 @@ bool block_node_open_file(BlockNode *bs, json_object *opts, GError **errp)
         return false;
     }
     /* Whether it writes is asked when somebody writes to us. */
-    if (!block_node_add_user(child, false, bs->name, errp)) {
+    if (!block_node_add_user(child, false, false, bs->name, errp)) {
         block_node_unref(child);
         return false;
     }
@@ -342,17 +342,25 @@ bool block_node_del(const char *name, GError **errp)
 /* --- users
  * ------------------------------------------------------------------------------------------- */
 
-/* A user of bs, counted already, begins to write: so do the nodes below (auto-read-only ones open
- * their files anew). */
+static void say_used(BlockNode *bs, const char *who, GError **errp)
+{
+    error_setg(
+        errp,
+        "'%s' needs to write to node '%s', which another device or node uses (share-rw=on at "
+        "all devices lets them share it)",
+        who, bs->name);
+}
+
+/* The first user of bs begins to write: so do the nodes below (auto-read-only ones open their files
+ * anew). */
 static bool take_write(BlockNode *bs, const char *who, GError **errp)
 {
     if (bs->read_only) {
         error_setg(errp, "'%s' needs to write, but block node '%s' is read-only", who, bs->name);
         return false;
     }
-    if (bs->users > 1) {
-        error_setg(errp, "'%s' needs to write to node '%s', which another device or node uses", who,
-                   bs->name);
+    if (bs->file && bs->file->users > 1) {
+        say_used(bs->file, bs->name, errp);
         return false;
     }
     if (bs->file && !take_write(bs->file, bs->name, errp)) {
@@ -361,14 +369,16 @@ static bool take_write(BlockNode *bs, const char *who, GError **errp)
     if (bs->drv->set_writable && !bs->drv->set_writable(bs, true, errp)) {
         return false; /* a node with a file below has no such callback */
     }
-    bs->writers = 1;
+    if (bs->file) {
+        bs->file->writers = 1; /* we are its only user */
+    }
     return true;
 }
 
 static void drop_write(BlockNode *bs)
 {
-    bs->writers = 0;
     if (bs->file) {
+        bs->file->writers = 0;
         drop_write(bs->file);
     }
     if (bs->drv->set_writable) {
@@ -376,27 +386,36 @@ static void drop_write(BlockNode *bs)
     }
 }
 
-bool block_node_add_user(BlockNode *bs, bool writes, const char *who, GError **errp)
+bool block_node_add_user(BlockNode *bs, bool writes, bool shares, const char *who, GError **errp)
 {
-    if (bs->writers) {
-        error_setg(errp, "'%s' cannot use node '%s': another device or node writes to it", who,
-                   bs->name);
+    if (bs->writers && (!shares || bs->users > bs->sharers)) {
+        error_setg(errp,
+                   "'%s' cannot use node '%s': another device or node writes to it (share-rw=on at "
+                   "all devices lets them share it)",
+                   who, bs->name);
+        return false;
+    }
+    if (writes && bs->users > bs->sharers) {
+        say_used(bs, who, errp);
+        return false;
+    }
+    if (writes && !bs->writers && !take_write(bs, who, errp)) {
         return false;
     }
     bs->users++;
-    if (writes && !take_write(bs, who, errp)) {
-        bs->users--;
-        return false;
-    }
+    bs->sharers += shares;
+    bs->writers += writes;
     return true;
 }
 
-void block_node_remove_user(BlockNode *bs, bool writes)
+void block_node_remove_user(BlockNode *bs, bool writes, bool shares)
 {
-    if (writes) {
+    bs->users--;
+    bs->sharers -= shares;
+    bs->writers -= writes;
+    if (writes && !bs->writers) {
         drop_write(bs);
     }
-    bs->users--;
 }
 
 /* --- size

@@ -22,7 +22,8 @@ DeviceState *qdev_find(const char *id_or_path, GError **errp)
     if (*id_or_path == '/') {
         obj = object_resolve_path(id_or_path, NULL);
     } else {
-        /* Looks without making the container: -object asks for devices before there is a machine. */
+        /* Looks without making the container: -object asks for devices before there is a machine.
+         */
         Object *where = object_resolve_path("/machine/peripheral", NULL);
         const ObjectProperty *prop = where ? object_property_find(where, id_or_path) : NULL;
 
@@ -130,15 +131,20 @@ static json_object *shallow_copy(json_object *opts)
     return copy;
 }
 
+/* The drive comes last: how it is attached depends on other properties. */
 static bool set_properties(DeviceState *dev, json_object *opts, bool from_strings, GError **errp)
 {
+    json_object *drive = NULL;
+
     json_object_object_foreach(opts, key, value)
     {
-        if (!object_property_set_json(OBJECT(dev), key, value, from_strings, errp)) {
+        if (g_str_equal(key, "drive")) {
+            drive = value;
+        } else if (!object_property_set_json(OBJECT(dev), key, value, from_strings, errp)) {
             return false;
         }
     }
-    return true;
+    return !drive || object_property_set_json(OBJECT(dev), "drive", drive, from_strings, errp);
 }
 
 /* opts is the callee's to take keys from. */

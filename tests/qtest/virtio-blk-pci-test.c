@@ -288,6 +288,51 @@ static void test_bus_master(const void *opaque)
     blk_stop(b);
 }
 
+/* share-rw=on at all devices of a node, wherever it stands among the properties: each sees what the
+ * other writes, and the node stays writable when one of them goes.  One without it has to be alone.
+ */
+static void test_share_rw(const void *opaque)
+{
+    static const char *const refused[] = {
+        "-device virtio-blk-pci,drive=d0,share-rw=on -device virtio-blk-pci,drive=d0",
+        "-device virtio-blk-pci,drive=d0 -device nvme,serial=x,drive=d0,share-rw=on",
+    };
+    Blk *b = blk_start(qhome_of(opaque), false,
+                       ",share-rw=on -device pcie-root-port,id=rp,addr=6,chassis=1 -device "
+                       "virtio-blk-pci,id=vd1,addr=05.0,drive=d0,share-rw=on -device "
+                       "nvme,share-rw=on,drive=d0,serial=x,id=n0,bus=rp");
+    Blk other = {.s = b->s, .v = qvirtio_new(b->v->pci->bus, 0, QPCI_DEVFN(5, 0), false)};
+
+    blk_buffers(&other);
+    qvirtio_start(b->v, 0, 4, 0, false);
+    qvirtio_start(other.v, 0, 1, 0, false);
+    for (unsigned i = 0; i < 3; i++) {
+        if (i == 2) { /* no guest listens to the slot: it goes with the reset */
+            qtest_qmp_ok(b->s, "{'execute': 'device_del', 'arguments': {'id': 'n0'}}");
+            qtest_qmp_ok(b->s, "{'execute': 'system_reset'}");
+            json_object_put(qtest_qmp_event(b->s, "DEVICE_DELETED"));
+            json_object_put(qtest_qmp_event(b->s, "RESET"));
+            qvirtio_probe(b->v);
+            qvirtio_probe(other.v);
+            qvirtio_start(b->v, 0, 4, 0, false);
+            qvirtio_start(other.v, 0, 1, 0, false);
+        }
+        qtest_memset(b->s, b->data, (uint8_t)(0x11 * (i + 1)), 512);
+        g_assert_cmphex(blk_request(b, 0, 1, i, b->data, 512, false, false, 1), ==, 0);
+        qtest_memset(b->s, other.data, 0, 512);
+        g_assert_cmphex(blk_read(&other, 0, i, other.data, 512), ==, 0);
+        g_assert_cmphex(qtest_readl(b->s, other.data + 508), ==, 0x11111111u * (i + 1));
+    }
+    qvirtio_free(other.v);
+    blk_stop(b);
+    for (unsigned i = 0; i < G_N_ELEMENTS(refused); i++) {
+        qtest_refused("d0|share-rw=on",
+                      "-machine q35,accel=qtest -display none -nodefaults -blockdev "
+                      "null-co,node-name=d0 %s",
+                      refused[i]);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -297,5 +342,6 @@ int main(int argc, char **argv)
     qhome_add("/virtio-blk/intx", test_intx);
     qhome_add("/virtio-blk/notify", test_notify);
     qhome_add("/virtio-blk/bus-master", test_bus_master);
+    qhome_add("/virtio-blk/share-rw", test_share_rw);
     return blk_run();
 }
