@@ -22,6 +22,7 @@ import time
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
 TAP = re.compile(r'^\s*(not ok|ok)\b\s*(\d*)\s*-?\s*(.*)$')
+LEVEL1 = ('lab', 'kselftest')
 DIRECTIVE = re.compile(r'#\s*(skip|todo)\b\S*\s*(.*)$', re.IGNORECASE)
 
 
@@ -91,38 +92,6 @@ def jobs():
     return str(min(os.cpu_count() or 1, 8))
 
 
-class Ahead:
-    """Builds for later steps while earlier ones wait for their level 1, on what these leave of the processors."""
-
-    def __init__(self, builds):
-        self.builds = builds    # (folder, function that configures it)
-        self.ended = threading.Event()
-        self.child = None
-        self.lock = threading.Lock()
-        self.thread = threading.Thread(target=self._work, daemon=True)
-        self.thread.start()
-
-    def _work(self):
-        for folder, configure in self.builds:
-            if self.ended.is_set() or configure():
-                return
-            with self.lock:
-                if self.ended.is_set():
-                    return
-                self.child = subprocess.Popen(['nice', '-n', '19', 'ninja', '-C', str(folder), '-j', '1', '-k', '20'],
-                                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                              start_new_session=True)
-            self.child.wait()
-
-    def stop(self):
-        """What is not built by now is left to the step itself."""
-        with self.lock:
-            self.ended.set()
-            if self.child and self.child.poll() is None:
-                os.killpg(self.child.pid, signal.SIGINT)
-        self.thread.join(600)
-
-
 class Checker:
     SANITIZERS = {'asan': ['--enable-asan', '--enable-ubsan', '--enable-werror'],
                   'tsan': ['--enable-tsan'],
@@ -132,7 +101,6 @@ class Checker:
     def __init__(self, build, soak):
         self.build = build
         self.soak = soak
-        self.ahead = None
         self.env = {'SOAK': '1'} if soak else {}
         self.multiplier = 20 if soak else 1
 
@@ -168,11 +136,6 @@ class Checker:
             tally.failed.append(f'{where}: meson test ended with {status} (see {log})')
         return tally
 
-    def build_ahead(self, steps):
-        """Begins the builds that some of these steps want."""
-        names = [name for name in self.SANITIZERS if name in steps or (name == 'clang' and 'fuzz' in steps)]
-        self.ahead = Ahead([(self.build / name, lambda name=name: self.configured(name)[1]) for name in names])
-
     def configured(self, name):
         """A folder of its own below the build folder, configured for sanitizers. Returns (folder, failure or None)."""
         folder = self.build / name
@@ -188,13 +151,10 @@ class Checker:
         return folder, None
 
     def built(self, name):
-        """The same, and built."""
-        if self.ahead:
-            self.ahead.stop()
-            self.ahead = None
+        """The same, and built, on what tests beside it leave of the processors."""
         folder, failure = self.configured(name)
         log = folder / 'ninja.log'
-        if not failure and run(['ninja', '-C', str(folder), '-k', '20'], log, 1800) != 0:
+        if not failure and run(['nice', '-n', '10', 'ninja', '-C', str(folder), '-k', '20'], log, 3600) != 0:
             wrong = [line for line in log.read_text(errors='replace').splitlines()
                      if re.search(r'error:|warning:|^FAILED|undefined reference', line)][:20]
             failure = f'{name}: build failed (see {log})' + ''.join(f'\n    | {line}' for line in wrong)
@@ -222,7 +182,7 @@ class Checker:
                 out.flush()
                 text.append(line)
                 if line.startswith('# '):
-                    print('   ', line[2:].rstrip(), flush=True)
+                    print(f'    {name}:', line[2:].rstrip(), flush=True)
         tally = read_tap(''.join(text), name)
         if child.wait() != 0 and not tally.failed:
             tally.failed.append(f'{name}: the runner ended with {child.returncode} (see {log})')
@@ -280,6 +240,35 @@ class Checker:
         return self.meson_tests(folder, ['fuzz'], 'fuzz')
 
 
+class Report:
+    """What the steps found, told as each one ends; two may run beside each other."""
+
+    def __init__(self):
+        self.total = Tally()
+        self.lock = threading.Lock()
+
+    def step(self, name, tally, seconds):
+        with self.lock:
+            for failure in tally.failed:
+                print(f'   FAILED {failure}')
+            for skip in tally.skipped:
+                print(f'   skipped {skip}')
+            print(f'== {name}: {tally} in {seconds:.0f} s', flush=True)
+            self.total.add(tally)
+
+
+def run_steps(checker, steps, report):
+    for step in steps:
+        print(f'== {step} begins', flush=True)
+        start = time.monotonic()
+        try:
+            tally = getattr(checker, step)()
+        except Exception as error:  # a broken step must not hide the results of the others
+            tally = Tally()
+            tally.failed.append(f'{step}: {type(error).__name__}: {error}')
+        report.step(step, tally, time.monotonic() - start)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--build', default='build', type=pathlib.Path)
@@ -287,27 +276,14 @@ def main():
     parser.add_argument('steps', nargs='+')
     options = parser.parse_args()
     checker = Checker(options.build.resolve(), options.soak)
-    total = Tally()
-    for step in options.steps:
-        print(f'== {step}', flush=True)
-        start = time.monotonic()
-        if step in ('lab', 'kselftest') and not checker.ahead:
-            checker.build_ahead(options.steps[options.steps.index(step):])
-        try:
-            tally = getattr(checker, step)()
-        except Exception as error:  # a broken step must not hide the results of the others
-            tally = Tally()
-            tally.failed.append(f'{step}: {type(error).__name__}: {error}')
-        for failure in tally.failed:
-            print(f'   FAILED {failure}')
-        for skip in tally.skipped:
-            print(f'   skipped {skip}')
-        print(f'   {step}: {tally} in {time.monotonic() - start:.0f} s', flush=True)
-        total.add(tally)
-    if checker.ahead:
-        checker.ahead.stop()
-    print(total)
-    return 1 if total.failed or not (total.passed or total.skipped) else 0
+    report = Report()
+    # Level 1 is a machine with one processor: what needs it runs beside everything else.
+    beside = threading.Thread(target=run_steps, args=(checker, [step for step in options.steps if step in LEVEL1], report))
+    beside.start()
+    run_steps(checker, [step for step in options.steps if step not in LEVEL1], report)
+    beside.join()
+    print(report.total)
+    return 1 if report.total.failed or not (report.total.passed or report.total.skipped) else 0
 
 
 if __name__ == '__main__':
