@@ -346,11 +346,6 @@ void nvme_ns_unplug(NvmeNamespace *ns)
 
     blk_set_resize_cb(ns->blk, NULL, NULL);
     __atomic_store_n(&ns->going, true, __ATOMIC_RELAXED);
-    while (being_changed(ns)) {
-        nvme_format_take_back(s);
-        aio_poll(aio_get_main(), false);
-        g_usleep(50);
-    }
     nvme_ns_changed(ns);
     qemu_mutex_lock(&s->lock);
     for (unsigned i = 0; i < NVME_MAX_CONTROLLERS; i++) {
@@ -361,7 +356,13 @@ void nvme_ns_unplug(NvmeNamespace *ns)
     s->ns[ns->nsid] = NULL;
     qemu_mutex_unlock(&s->lock);
     nvme_sanitize_stop(s, NULL); /* the next one does not know it */
-    nvme_quiesce_wait(s, ns);
+    nvme_quiesce_wait(s, ns); /* at each home, too: nobody there is about to begin something */
+    while (being_changed(ns)) {
+        nvme_format_take_back(s);
+        aio_poll(aio_get_main(), false);
+        g_usleep(50);
+    }
+    nvme_format_take_back(s); /* the one who opened the gate has returned */
     blk_drain_cancelled(ns->blk); /* what controllers do by themselves */
     nvme_ns_free(ns);
 }

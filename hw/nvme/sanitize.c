@@ -224,16 +224,20 @@ static void quiesced(void *opaque, bool quiet)
 {
     NvmeSanitize *z = opaque;
     NvmeSubsystem *s = z->n->subsys;
+    NvmeNamespace *all[NVME_MAX_NAMESPACES + 1];
 
     if (!quiet || unwanted(z)) {
         finish(z, false);
         return;
     }
+    qemu_mutex_lock(&s->lock);
+    memcpy(all, s->ns, sizeof(all)); /* one that goes waits for our end */
+    qemu_mutex_unlock(&s->lock);
     z->all_bytes = 0;
     for (uint32_t id = 1; id <= NVME_MAX_NAMESPACES; id++) {
-        if (s->ns[id]) {
-            nvme_gate_forget_marks(s->ns[id]);
-            z->all_bytes += end_of(s->ns[id]) - s->ns[id]->base;
+        if (all[id]) {
+            nvme_gate_forget_marks(all[id]);
+            z->all_bytes += end_of(all[id]) - all[id]->base;
         }
     }
     z->all_bytes *= z->passes;
