@@ -261,6 +261,44 @@ static void test_notify(const void *opaque)
     }
 }
 
+/* A way that one of the queues cannot have is refused for all, and said. */
+static void test_notify_refused(void)
+{
+    static const char *const path = "/machine/peripheral/vd0";
+    Blk *b = blk_start(IOREGIONFD, false, ",notify=exit");
+    g_autofree char *text = NULL;
+    json_object *r;
+
+    qvirtio_start(b->v, 0, 4, 0, false);
+    qtest_qmp_ok(b->s, "{'execute': 'object-add', 'arguments': {'qom-type': 'ioregionfd', 'id': "
+                       "'other', 'iothread': 'iot0', 'device': 'vd0', 'region': "
+                       "'virtio-pci-notify-2'}}");
+    text = qtest_qmp_error(b->s, "GenericError",
+                           "{'execute': 'qom-set', 'arguments': {'path': '%s', 'property': "
+                           "'notify', 'value': 'ioregionfd'}}",
+                           path);
+    g_assert_nonnull(strstr(text, "claimed by ioregionfd object 'other'"));
+    r = qtest_qmp_return(
+        b->s, "{'execute': 'qom-get', 'arguments': {'path': '%s', 'property': 'notify'}}", path);
+    g_assert_cmpstr(json_object_get_string(r), ==, "exit:exit:exit:exit");
+    json_object_put(r);
+    for (unsigned q = 0; q < 4; q++) {
+        g_autofree char *region = g_strdup_printf("virtio-pci-notify-%u", q);
+        uint64_t before = qvirtio_posted(b->s, region);
+
+        g_assert_cmphex(blk_read(b, q, q, b->data, 512), ==, 0);
+        blk_check(b, b->data, q, 512);
+        if (q != 2) {
+            g_assert_cmpuint(qvirtio_posted(b->s, region), ==, before);
+        }
+    }
+    qvirtio_set_notify(b->s, path, "exit", 4, NULL);
+    qtest_qmp_ok(b->s, "{'execute': 'object-del', 'arguments': {'id': 'other'}}");
+    qvirtio_set_notify(b->s, path, "ioregionfd", 4, NULL);
+    g_assert_cmphex(blk_read(b, 2, 2, b->data, 512), ==, 0);
+    blk_stop(b);
+}
+
 /* --- DMA -------------------------------------------------------------------------------------- */
 
 static void test_bus_master(const void *opaque)
@@ -341,6 +379,7 @@ int main(int argc, char **argv)
     qhome_add("/virtio-blk/msix", test_msix);
     qhome_add("/virtio-blk/intx", test_intx);
     qhome_add("/virtio-blk/notify", test_notify);
+    g_test_add_func("/virtio-blk/notify-refused", test_notify_refused);
     qhome_add("/virtio-blk/bus-master", test_bus_master);
     qhome_add("/virtio-blk/share-rw", test_share_rw);
     return blk_run();

@@ -247,7 +247,8 @@ static void test_controller_unplug(const void *opaque)
     g_autofree char *members =
         g_strdup_printf(", 'num_queues': 4, 'virtqueue_size': 64%s", props[home]);
     QVirtioPort *port = qvirtio_port_new(
-        "%s -blockdev null-co,size=4M,read-zeroes=on,x-give-back=off,latency-ns=50000000,node-name=d0",
+        "%s -blockdev "
+        "null-co,size=4M,read-zeroes=on,x-give-back=off,latency-ns=50000000,node-name=d0",
         qhome_args(home));
 
     for (unsigned i = 0; i < 3; i++) {
@@ -264,6 +265,69 @@ static void test_controller_unplug(const void *opaque)
         qvirtio_port_unplug(port, d.v, "s1", "hd1");
         g_free(qtest_qmp_error(d.s, "DeviceNotFound",
                                "{'execute': 'device_del', 'arguments': {'id': 'hd1'}}"));
+    }
+    qvirtio_port_free(port);
+}
+
+static void expect_deleted(QTestState *s, const char *id)
+{
+    json_object *event = qtest_qmp_event(s, "DEVICE_DELETED"), *data, *device = NULL;
+
+    g_assert_true(json_object_object_get_ex(event, "data", &data));
+    g_assert_cmpint(json_object_object_get_ex(data, "device", &device), ==, id != NULL);
+    g_assert_cmpstr(json_object_get_string(device), ==, id);
+    json_object_put(event);
+}
+
+/* The guest takes the slot's power, as it was asked to; while the disk waits for requests that are
+ * not given back, a client wants the disk out as well: each goes once, the disk first. */
+static void test_power_off(const void *opaque)
+{
+    static const char *const props[HOMES] =
+        QHOME_JSON("'ior0', 'ior1'", "{'iothread': 'iot0'}, {'iothread': 'iot1'}");
+    QHome home = qhome_of(opaque);
+    g_autofree char *members =
+        g_strdup_printf(", 'num_queues': 4, 'virtqueue_size': 64%s", props[home]);
+    QVirtioPort *port = qvirtio_port_new(
+        "%s -blockdev "
+        "null-co,size=4M,read-zeroes=on,x-give-back=off,latency-ns=300000000,node-name=d0",
+        qhome_args(home));
+    uint16_t ctl = (uint16_t)(qpci_find_capability(port->port, 0x10, 0) + 0x18);
+
+    for (unsigned i = 0; i < 2; i++) {
+        Scsi d = {
+            .s = port->s, .cdb_size = 32, .sense_size = SCSI_SENSE_SIZE, .target = 2, .lun = 3};
+        g_autofree char *write = NULL;
+        unsigned off;
+
+        d.v = qvirtio_port_plug(port, "virtio-scsi-pci", "s1", members);
+        qtest_qmp_ok(d.s, "{'execute': 'device_add', 'arguments': {'driver': 'scsi-hd', 'id': "
+                          "'hd1', 'bus': 's1.0', 'drive': 'd0', 'scsi-id': 2, 'lun': 3}}");
+        scsi_buffers(&d);
+        scsi_init(&d, 0, 4, 0, true);
+        scsi_ready(&d);
+        off = qpci_config_readw(port->port, ctl) | 0x700u;
+        write = g_strdup_printf("outl 0xcf8 0x%x\noutw 0x%x 0x%x\n", 0x80003000u | (ctl & ~3u),
+                                0xcfcu + (ctl & 2), off);
+        qtest_qmp_ok(d.s, "{'execute': 'device_del', 'arguments': {'id': 's1'}}");
+        scsi_fill(&d, 32);
+        qtest_send_raw(d.s, write, strlen(write));
+        g_usleep(i * 50000);
+        /* Before or after the other one: while that waits, no command is begun. */
+        json_object_put(qtest_qmp(d.s, "{'execute': 'device_del', 'arguments': {'id': 'hd1'}}"));
+        for (unsigned k = 0; k < 2; k++) {
+            g_autofree char *line = qtest_recv_line(d.s);
+
+            g_assert_cmpstr(line, ==, "OK");
+        }
+        expect_deleted(d.s, "hd1");
+        expect_deleted(d.s, NULL); /* the controller's inner device */
+        expect_deleted(d.s, "s1");
+        g_assert_cmphex(qpci_config_readw(port->port, ctl), ==, off);
+        qvirtio_free(d.v);
+        port->bus->mem_next = 0xe0000000u;
+        port->bus->io_next = 0xc000;
+        qpci_bridge_setup(port->port, 1);
     }
     qvirtio_port_free(port);
 }
@@ -317,6 +381,7 @@ int main(int argc, char **argv)
     qhome_add("/virtio-scsi/hotplug", test_hotplug);
     qhome_add("/virtio-scsi/unplug-busy", test_unplug_busy);
     qhome_add("/virtio-scsi/controller-unplug", test_controller_unplug);
+    qhome_add("/virtio-scsi/power-off", test_power_off);
     qhome_add("/virtio-scsi/reset", test_reset);
     return scsi_run();
 }

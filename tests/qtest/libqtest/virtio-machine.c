@@ -138,16 +138,16 @@ void qvirtio_set_notify(QTestState *s, const char *path, const char *modes, unsi
     json_object_put(got);
 }
 
-static uint64_t posted_of(json_object *region, const char *want)
+static uint64_t count_of(json_object *region, const char *want, const char *counter)
 {
-    json_object *name, *posted;
+    json_object *name, *value;
 
     g_assert_true(json_object_object_get_ex(region, "name", &name));
-    g_assert_true(json_object_object_get_ex(region, "posted", &posted));
-    return g_str_equal(json_object_get_string(name), want) ? json_object_get_uint64(posted) : 0;
+    g_assert_true(json_object_object_get_ex(region, counter, &value));
+    return g_str_equal(json_object_get_string(name), want) ? json_object_get_uint64(value) : 0;
 }
 
-uint64_t qvirtio_posted(QTestState *s, const char *region)
+static uint64_t sum_of(QTestState *s, const char *region, const char *counter)
 {
     json_object *all = qtest_qmp_return(s, "{'execute': 'query-ioregionfd'}"), *regions;
     uint64_t sum = 0;
@@ -157,9 +157,19 @@ uint64_t qvirtio_posted(QTestState *s, const char *region)
 
         g_assert_true(json_object_object_get_ex(channel, "regions", &regions));
         for (size_t k = 0; k < json_object_array_length(regions); k++) {
-            sum += posted_of(json_object_array_get_idx(regions, k), region);
+            sum += count_of(json_object_array_get_idx(regions, k), region, counter);
         }
     }
     json_object_put(all);
     return sum;
+}
+
+uint64_t qvirtio_posted(QTestState *s, const char *region)
+{
+    return sum_of(s, region, "posted");
+}
+
+uint64_t qvirtio_answered(QTestState *s, const char *region)
+{
+    return sum_of(s, region, "writes");
 }

@@ -20,8 +20,10 @@ void qvirtio_set_notify(QTestState *s, const char *path, const char *modes, unsi
                         const char *automatic);
 /* The mode of queue index among these modes. */
 char *qvirtio_notify_mode(const char *modes, unsigned index, const char *automatic);
-/* Posted writes to the region of this name that its home has carried out since it has it. */
+/* Posted and answered writes to the region of this name that its home has carried out since it has
+ * it. */
 uint64_t qvirtio_posted(QTestState *s, const char *region);
+uint64_t qvirtio_answered(QTestState *s, const char *region);
 
 /* A machine with a root port, "rp". */
 typedef struct QVirtioPort {
