@@ -64,7 +64,8 @@ static void listen(NvmeSq *sq)
 static void sq_shadowed(NvmeSq *sq)
 {
     sq->shadowed = true;
-    if (sq->n->params.ioeventfd && nvme_doorbell_event_want(sq->n, &sq->n->db[sq->id].sq_event)) {
+    if (sq->n->params.ioeventfd && !sq->deleting &&
+        nvme_doorbell_event_want(sq->n, &sq->n->db[sq->id].sq_event)) {
         listen(sq);
     } /* without one the doorbell reaches us as any other write does */
 }
@@ -176,6 +177,7 @@ static void cq_begin(void *opaque)
     }
     cq->shadow_base = cq->head;
     cq->shadowed = false;
+    nvme_cq_head_moved(cq);
 }
 
 static void begin_slot(NvmeCtrl *n, uint64_t dbs, uint64_t eis, uint16_t id, bool is_cq,

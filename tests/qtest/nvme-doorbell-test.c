@@ -186,6 +186,43 @@ static void test_shadow_small(const void *opaque)
     qnvme_stop(n);
 }
 
+#define SLOW_DISK \
+    "-blockdev " \
+    "driver=null-co,node-name=d0,size=1M,x-give-back=off,latency-ns=100000000,read-zeroes=on"
+
+/* A queue that waits for its last command takes nothing any more, whatever its slot says. */
+static void test_shadow_deleted(const void *opaque)
+{
+    QNvme *n = qnvme_start(qhome_of(opaque), SLOW_DISK, ",post-write=off");
+    NvmeCmd del = {.opcode = NVME_ADM_DELETE_SQ, .cdw10 = 1};
+    g_autofree char *before = NULL, *after = NULL;
+    Shadow s;
+
+    qnvme_bring_up(n, 1, true);
+    s = shadow_on(n);
+    push(n, 2);
+    qnvme_ring(n, 1);
+    uint16_t cid = qnvme_push(n, 0, &del);
+    qnvme_ring(n, 0);
+    qtest_writel(n->s, s.dbs + 8, 5);
+    s = shadow_on(n); /* looks at the old slot */
+    before = qtest_hmp(n->s, "info mtree");
+    g_assert_null(strstr(before, "[ioeventfd"));
+    qtest_clock_step(n->s, 200000000);
+    g_assert_cmphex(qnvme_wait(n, 0), ==, NVME_SUCCESS);
+    g_assert_cmpuint(n->last_cid, ==, cid);
+    del.opcode = NVME_ADM_DELETE_CQ;
+    g_assert_cmphex(qnvme_cmd(n, 0, &del), ==, NVME_SUCCESS);
+    qnvme_create_pair(n, 1, 16, 0);
+    push(n, 1);
+    shadow_ring(n, s, false, n->q[1].tail);
+    qtest_clock_step(n->s, 200000000);
+    g_assert_cmphex(qnvme_wait(n, 1), ==, NVME_SUCCESS);
+    after = qtest_hmp(n->s, "info mtree");
+    g_assert_nonnull(strstr(after, "[ioeventfd"));
+    qnvme_stop(n);
+}
+
 /* --- while the main loop is busy -------------------------------------------------------------- */
 
 static void add_write(QNvme *n, GString *batch, uint64_t reg, uint32_t value)
@@ -423,6 +460,7 @@ int main(int argc, char **argv)
     qhome_add("/nvme-doorbell/shadow-later", test_shadow_later);
     qhome_add("/nvme-doorbell/shadow-window", test_shadow_window);
     qhome_add("/nvme-doorbell/shadow-small", test_shadow_small);
+    qhome_add("/nvme-doorbell/shadow-deleted", test_shadow_deleted);
     qhome_add("/nvme-doorbell/head-of-next", test_head_of_next);
     qhome_add("/nvme-doorbell/tail-of-next", test_tail_of_next);
     qhome_add("/nvme-doorbell/reset-waits", test_reset_waits);
