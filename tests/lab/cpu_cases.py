@@ -5,7 +5,7 @@ from vm import Vm, VmError
 
 
 def cpu_hotplug(lab, folder):
-    """a processor is plugged into a Linux guest, works, is unplugged and plugged again, on q35 and pc"""
+    """a processor is plugged into a Linux guest, works, is unplugged and plugged again, comes and goes while the guest stands, and is ejected by the guest, on q35 and pc"""
     for board in ('q35', 'pc'):
         arguments = lab.machine('cpu-hotplug', cpus='1,maxcpus=2,sockets=2', kind='none')
         arguments[arguments.index('q35')] = board
@@ -23,6 +23,20 @@ def cpu_hotplug(lab, folder):
                     vm.qmp.execute('device_del', id='cpu1')
                     vm.qmp.wait_event('DEVICE_DELETED', lab.limit(30))
                     start = vm.wait_text('GUEST has 1 CPUs', lab.limit(30), start).end()
+            start = vm.wait_text('GUEST is done with CPU 1', lab.limit(30), start).end()
+            vm.qmp.execute('device_del', id='cpu1')
+            vm.qmp.wait_event('DEVICE_DELETED', lab.limit(30))
+            start = vm.wait_text('GUEST has 1 CPUs', lab.limit(30), start).end()
+            # Both events wait for the guest's next look.
+            vm.qmp.execute('stop')
+            vm.qmp.execute('device_add', driver=free[0]['type'], id='cpu1', **free[0]['props'])
+            vm.qmp.execute('device_del', id='cpu1')
+            vm.qmp.execute('cont')
+            vm.qmp.wait_event('DEVICE_DELETED', lab.limit(30))
+            vm.qmp.execute('device_add', driver=free[0]['type'], id='cpu1', **free[0]['props'])
+            start = vm.wait_text('GUEST has 2 CPUs', lab.limit(60), start).end()
+            vm.qmp.wait_event('DEVICE_DELETED', lab.limit(30))
+            start = vm.wait_text('GUEST has 1 CPUs', lab.limit(30), start).end()
             vm.wait_text(r'GUEST job cpu-hotplug ended with status 0', lab.limit(30), start)
             if vm.wait_exit(lab.limit(20)):
                 raise VmError(f'the emulator failed{vm.complaint()}')
