@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* QMP commands about the machine, its CPUs and IOThreads, and its run state. */
+#include "hw/mem/pc-dimm.h"
 #include "hw/boards.h"
 #include "hw/i386/cpu.h"
 #include "monitor/monitor.h"
@@ -95,6 +96,7 @@ MemoryInfo *qmp_query_memory_size_summary(GError **errp)
 
     info->base_memory = current_machine->ram_size;
     info->has_plugged_memory = true;
+    info->plugged_memory = pc_dimm_total();
     return info;
 }
 

@@ -186,6 +186,11 @@ bool host_memory_backend_claim(HostMemoryBackend *backend, const char *user, GEr
     return true;
 }
 
+void host_memory_backend_release(HostMemoryBackend *backend)
+{
+    g_clear_pointer(&backend->user, g_free);
+}
+
 static const ObjectProperty backend_props[] = {
     DEFINE_PROP_SIZE("size", HostMemoryBackend, size, 0, "size in bytes"),
     DEFINE_PROP_BOOL("share", HostMemoryBackend, share, false,

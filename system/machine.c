@@ -151,13 +151,18 @@ bool machine_apply_memory(MachineState *ms, json_object *opts, GError **errp)
                    maxmem, ms->ram_size);
         return false;
     }
-    if (ms->ram_slots || ms->maxram_size != ms->ram_size) {
-        error_setg(
-            errp,
-            "-m slots=,maxmem=: memory hot plug is not built in; give the whole size at once");
+    if (!ms->ram_slots != (ms->maxram_size == ms->ram_size)) {
+        error_setg(errp, "-m: slots= and maxmem=, which must be above the initial size, need each "
+                         "other");
+        return false;
+    }
+    if (ms->ram_slots && !mc->memory_slots) {
+        error_setg(errp, "-m slots=,maxmem=: the machine has no slots for memory modules; use -M "
+                         "pc or q35, or give the whole size at once");
         return false;
     }
     ms->ram_size = ALIGN_UP(ms->ram_size, 8192);
+    ms->maxram_size = MAX(ms->maxram_size, ms->ram_size);
     return !opts || opts_check_empty(opts, "-m", known, errp);
 }
 

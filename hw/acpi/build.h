@@ -28,6 +28,8 @@ uint32_t acpi_build_waet(AcpiTables *t);
 uint32_t acpi_build_mcfg(AcpiTables *t);
 /* hw/acpi/cpus_aml.c: the SSDT of processors. */
 uint32_t acpi_build_cpus(AcpiTables *t, const PCMachineState *pc);
+/* hw/acpi/memory_aml.c: the SSDT of memory modules. */
+uint32_t acpi_build_memory(AcpiTables *t, const PCMachineState *pc);
 /* RSDT (size 4) or XSDT (size 8). */
 uint32_t acpi_build_root(AcpiTables *t, const char *signature, unsigned size,
                          const uint32_t *tables, unsigned n);

@@ -2,6 +2,7 @@
 /* The processors' hot-plug registers (see hw/acpi/cpu_hotplug.h). */
 #include "hw/acpi/cpu_hotplug.h"
 
+#include "hw/acpi/ost.h"
 #include "qapi/qapi-events.h"
 #include "system/runstate.h"
 
@@ -9,9 +10,6 @@ enum { REG_SELECTOR = 0, REG_FLAGS = 4, REG_COMMAND = 5, REG_DATA = 8 };
 /* Read as state, written to clear or to act. */
 enum { FLAG_ENABLED = BIT(0), FLAG_INSERT = BIT(1), FLAG_REMOVE = BIT(2), FLAG_EJECT = BIT(3) };
 enum { CMD_NEXT_EVENT = 0, CMD_OST_EVENT = 1, CMD_OST_STATUS = 2, CMD_ARCH_ID = 3 };
-/* What _OST speaks of, and what it says of an ejection (ACPI 6.4, 6.3.5). */
-enum { OST_EJECT_REQUEST = 3, OST_OSPM_EJECT = 0x103 };
-enum { OST_SUCCESS = 0, OST_EJECT_IN_PROGRESS = 0x84 };
 
 static CPUHotplugSlot *selected(CPUHotplug *s)
 {
@@ -172,8 +170,6 @@ static bool take_ost(CPUHotplug *s, unsigned n, ACPIOSTInfo *info, CPUState **st
 {
     QEMU_LOCK_GUARD(&s->lock);
     CPUHotplugSlot *slot = &s->slots[n];
-    bool failed = (slot->ost_source == OST_EJECT_REQUEST || slot->ost_source == OST_OSPM_EJECT) &&
-                  slot->ost_status != OST_SUCCESS && slot->ost_status != OST_EJECT_IN_PROGRESS;
 
     if (!slot->ost_pending) {
         return false;
@@ -182,9 +178,10 @@ static bool take_ost(CPUHotplug *s, unsigned n, ACPIOSTInfo *info, CPUState **st
     info->source = slot->ost_source;
     info->status = slot->ost_status;
     info->device = slot->cpu ? DEVICE(slot->cpu)->id : NULL;
-    *stays = failed && !slot->ejecting ? slot->cpu : NULL;
-    if (*stays) {
+    *stays = NULL;
+    if (acpi_ost_is_refusal(slot->ost_source, slot->ost_status) && !slot->ejecting) {
         slot->remove = false;
+        *stays = slot->cpu;
     }
     return true;
 }

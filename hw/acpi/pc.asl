@@ -21,6 +21,7 @@ DefinitionBlock ("", "DSDT", 2, "IOREGN", "PC440FX ", 1)
 #include "top.asl"
 #define CPU_PORTS 0xaf00
 #include "cpus.asl"
+#include "memory.asl"
 
     Scope (\_SB)
     {

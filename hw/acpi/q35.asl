@@ -22,6 +22,7 @@ DefinitionBlock ("", "DSDT", 2, "IOREGN", "Q35     ", 1)
 #include "top.asl"
 #define CPU_PORTS 0x0cd8
 #include "cpus.asl"
+#include "memory.asl"
 
     Scope (\_SB)
     {

@@ -103,6 +103,7 @@ static uint32_t build_ssdt(AcpiTables *t, const PCMachineState *pc, uint32_t gen
     acpi_aml_name(t, "WMIL", w.mid_end - w.mid_base);
     acpi_aml_name(t, "WHIB", w.high_base);
     acpi_aml_name(t, "WHIL", w.high_end - w.high_base);
+    acpi_aml_name(t, "MSLT", MACHINE(pc)->ram_slots);
     acpi_aml_name(t, "PCOM", acpi_serial_ports());
     acpi_aml_name(t, "PPAN", acpi_pvpanic_port());
     acpi_aml_name(t, "PHPT", pc->hpet);
@@ -240,7 +241,7 @@ static uint32_t build_hpet(AcpiTables *t, const PCMachineState *pc)
 AcpiTables *acpi_tables_build(const PCMachineState *pc)
 {
     AcpiTables *t = acpi_tables_new(pc);
-    uint32_t list[7], facs, dsdt, genid;
+    uint32_t list[8], facs, dsdt, genid;
     unsigned n = 0;
 
     facs = t->facs = acpi_build_facs(t);
@@ -258,6 +259,9 @@ AcpiTables *acpi_tables_build(const PCMachineState *pc)
     list[n++] = build_ssdt(t, pc, genid);
     if (pc->cpu_hotplug && MACHINE(pc)->smp.max_cpus > 1) {
         list[n++] = acpi_build_cpus(t, pc);
+    }
+    if (pc->memory_hotplug) {
+        list[n++] = acpi_build_memory(t, pc);
     }
     g_assert(n <= G_N_ELEMENTS(list));
     t->rsdt = acpi_build_root(t, "RSDT", 4, list, n);

@@ -3,9 +3,15 @@
  * the board and the guest are told. Main loop. */
 #include "hw/i386/cpu_plug.h"
 
+#include "hw/i386/memory_plug.h"
 #include "hw/rtc/mc146818.h"
 #include "qapi/qapi-commands.h"
 #include "system/gdbstub.h"
+
+static bool is_dimm(DeviceState *dev)
+{
+    return object_is_a(OBJECT(dev), TYPE_PC_DIMM);
+}
 
 static bool is_cpu(DeviceState *dev)
 {
@@ -68,6 +74,9 @@ static bool pre_plug(Object *handler, DeviceState *dev, GError **errp)
     uint32_t apic_id;
     int n;
 
+    if (is_dimm(dev)) {
+        return pc_dimm_pre_plug(pc, PC_DIMM(dev), errp);
+    }
     if (!is_cpu(dev) || CPU(dev)->cpu_index >= 0) {
         return true; /* one of -smp's */
     }
@@ -116,6 +125,10 @@ static bool plug(Object *handler, DeviceState *dev, GError **errp)
 {
     PCMachineState *pc = PC_MACHINE(handler);
 
+    if (is_dimm(dev)) {
+        pc_dimm_plug(pc, PC_DIMM(dev));
+        return true;
+    }
     if (!is_cpu(dev) || !pc->cpu_hotplug) {
         return true;
     }
@@ -139,6 +152,10 @@ static bool unplug_request(Object *handler, DeviceState *dev, GError **errp)
 {
     PCMachineState *pc = PC_MACHINE(handler);
 
+    if (is_dimm(dev)) {
+        pc_dimm_unplug_request(pc, PC_DIMM(dev));
+        return true;
+    }
     if (!is_cpu(dev) || !pc->cpu_hotplug) {
         error_setg(errp, "The machine does not support unplugging '%s'",
                    object_get_typename(OBJECT(dev)));
@@ -186,7 +203,7 @@ void pc_hotplug_class_init(HotplugHandlerClass *hc)
 
 Object *pc_hotplug_handler(MachineState *ms, DeviceState *dev)
 {
-    return is_cpu(dev) ? OBJECT(ms) : NULL;
+    return is_cpu(dev) || is_dimm(dev) ? OBJECT(ms) : NULL;
 }
 
 /* --- query-hotpluggable-cpus ----------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A PC's address map: RAM below and above 4 GiB, what is left for PCI, the window of interrupt
  * messages, the E820 table. */
+#include "hw/i386/memory_plug.h"
 #include "hw/i386/pc.h"
 #include "system/kvm.h"
 
@@ -84,13 +85,15 @@ bool pc_memory_init(PCMachineState *pc, GError **errp)
 
 void pc_pci_windows(const PCMachineState *pc, PCWindows *w)
 {
-    uint64_t top = PC_4G + pc->ram_above_4g;
+    uint64_t top = PC_4G + pc->ram_above_4g, base, size;
     const PCBoard *b = pc->board;
 
     w->lo_base = pc->ram_below_4g;
     w->lo_end = b->ecam_size ? MAX(pc->ram_below_4g, b->ecam_base) : PC_PCI32_END;
     w->mid_base = b->ecam_size ? b->ecam_base + b->ecam_size : PC_PCI32_END;
     w->mid_end = PC_PCI32_END;
+    pc_memory_hotplug_area(pc, &base, &size);
+    top = size ? base + size : top;
     w->high_base = ALIGN_UP(top, UINT64_C(1) << 30);
     w->high_end = w->high_base + HIGH_WINDOW_SIZE;
 }

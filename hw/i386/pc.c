@@ -549,6 +549,7 @@ static void pc_machine_class_init(ObjectClass *klass, const void *data)
     mc->done = pc_machine_done;
     mc->default_ram_id = "pc.ram";
     mc->hotpluggable_cpus = true;
+    mc->memory_slots = true;
     object_class_add_property_table(klass, pc_props);
 }
 

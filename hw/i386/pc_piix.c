@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The pc board: 440FX host bridge, PIIX3, PIIX4's power management. */
 #include "hw/i386/cpu_plug.h"
+#include "hw/i386/memory_plug.h"
 #include "hw/i386/pc.h"
 #include "hw/ide/piix.h"
 #include "hw/isa/piix.h"
@@ -88,7 +89,7 @@ static bool pc_init(MachineState *ms, GError **errp)
     pc->board = &piix_board;
     return pc_memory_init(pc, errp) && x86_cpus_init(ms, errp) && add_host(pc, errp) &&
            pc_interrupts_init(pc, OBJECT(pc->host), errp) && add_south_bridge(pc, errp) &&
-           pc_isa_init(pc, errp) && pc_cpu_hotplug_init(pc, errp) && pc_vga_init(pc, errp) && pc_drives_init(pc, errp) &&
+           pc_isa_init(pc, errp) && pc_cpu_hotplug_init(pc, errp) && pc_memory_hotplug_init(pc, errp) && pc_vga_init(pc, errp) && pc_drives_init(pc, errp) &&
            pc_firmware_init(pc, errp);
 }
 

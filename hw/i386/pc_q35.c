@@ -2,6 +2,7 @@
 /* The q35 board. */
 #include "hw/i2c/smbus_ich9.h"
 #include "hw/i386/cpu_plug.h"
+#include "hw/i386/memory_plug.h"
 #include "hw/isa/ich9.h"
 #include "hw/pci-host/q35.h"
 #include "q35_dsdt.h"
@@ -108,7 +109,7 @@ static bool q35_init(MachineState *ms, GError **errp)
     pc->board = &q35_board;
     return pc_memory_init(pc, errp) && x86_cpus_init(ms, errp) && add_host(pc, errp) &&
            pc_interrupts_init(pc, OBJECT(pc->host), errp) && add_south_bridge(pc, errp) &&
-           add_sata(pc, errp) && add_smbus(pc, errp) && pc_isa_init(pc, errp) && pc_cpu_hotplug_init(pc, errp) && pc_vga_init(pc, errp) &&
+           add_sata(pc, errp) && add_smbus(pc, errp) && pc_isa_init(pc, errp) && pc_cpu_hotplug_init(pc, errp) && pc_memory_hotplug_init(pc, errp) && pc_vga_init(pc, errp) &&
            pc_drives_init(pc, errp) && pc_firmware_init(pc, errp);
 }
 

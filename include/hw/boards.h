@@ -62,6 +62,7 @@ typedef struct MachineClass {
     const char *default_ram_id;
     const char *default_cpu_type;
     bool hotpluggable_cpus, numa_mem_supported, acpi;
+    bool memory_slots;      /* -m slots=,maxmem=: memory modules come and go */
     bool no_accel; /* none: boots nothing, needs no accelerator's CPUs */
     bool smp_dies;
 } MachineClass;

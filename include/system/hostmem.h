@@ -12,5 +12,7 @@ typedef struct HostMemoryBackend HostMemoryBackend;
 MemoryRegion *host_memory_backend_get_memory(HostMemoryBackend *backend);
 /* Marks the backend as somebody's; false with errp if it is taken. */
 bool host_memory_backend_claim(HostMemoryBackend *backend, const char *user, GError **errp);
+/* The end of a claim. */
+void host_memory_backend_release(HostMemoryBackend *backend);
 
 #endif

@@ -25,7 +25,7 @@ import images  # noqa: E402
 import kmod  # noqa: E402
 from block_errors import Skip, errors_stop  # noqa: E402
 from clocks import legacy_irqchips  # noqa: E402
-from cpu_cases import cpu_hotplug  # noqa: E402
+from cpu_cases import cpu_hotplug, memory_hotplug  # noqa: E402
 from iothread_cases import hot_unplug, storm  # noqa: E402
 from loaders import boot_floppy, boot_ipxe, boot_loaders, boot_screens, linux_floppy  # noqa: E402
 from microvm_cases import microvm_boot_and_mount  # noqa: E402
@@ -355,7 +355,7 @@ BOOT_CASES = [boot_floppy, linux_floppy, boot_loaders, boot_ipxe, boot_screens]
 # storm does what virtio_four_queues does, and more; firmware's and loaders' screens take minutes.
 SOAK_CASES = [virtio_four_queues, boot_screens]
 CASES = [boot_and_mount, four_queues, stop_and_cont, reset_under_load, metadata,
-         nvme_cli, legacy_irqchips, errors_stop, cpu_hotplug,
+         nvme_cli, legacy_irqchips, errors_stop, cpu_hotplug, memory_hotplug,
          *BOOT_CASES, *VIRTIO_CASES,
          storm, hot_unplug, power_cut, net_user,
          *LEVEL1_CASES]

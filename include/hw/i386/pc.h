@@ -70,6 +70,7 @@ typedef struct PCMachineState {
     char *firmware_path; /* NULL: a kernel is started directly */
     uint64_t waking_vector; /* where the kernel says how it goes on from S3; direct start */
     struct CPUHotplug *cpu_hotplug; /* NULL: processors neither come nor go */
+    struct MemoryHotplug *memory_hotplug; /* NULL: no slots for modules */
     bool complete;       /* fw_cfg has its tables */
     BootPlan *boot;      /* what a direct start loads; NULL with firmware */
 } PCMachineState;
