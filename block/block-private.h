@@ -122,6 +122,8 @@ struct BlockBackend {
 /* node.c --- main loop unless noted */
 extern const BlockDriver block_driver_file, block_driver_host_device, block_driver_raw,
     block_driver_null_co, block_driver_null_aio, block_driver_blkdebug;
+/* json-types.c.  False with errp: a value in this JSON description is not of its member's type. */
+bool block_check_types(json_object *opts, GError **errp);
 BlockNode *block_node_find(const char *name);
 /* Opens a node with all its children from its description, of which it takes what it knows out
  * (opts is changed). Returns a reference. */

@@ -57,6 +57,10 @@ bool blockdev_add(json_object *opts, bool from_strings, GError **errp)
     BlockNode *bs;
 
     assert_main_loop();
+    /* Values of key=value are text; JSON has types, which hold. */
+    if (!from_strings && !block_check_types(opts, errp)) {
+        return false;
+    }
     if (!json_object_object_get_ex(opts, "node-name", NULL)) {
         error_setg(errp, "'node-name' must be specified for the root node");
         return false;
@@ -452,7 +456,9 @@ static bool add(json_object *opts, GError **errp)
         !json_object_object_get_ex(opts, "file", NULL) &&
         !json_object_object_get_ex(opts, "driver", NULL)) {
         if (info.type == DRIVE_IF_NONE || (!info.cdrom && info.type != DRIVE_IF_FLOPPY)) {
-            error_setg(errp, "-drive needs file=NAME");
+            error_setg(errp,
+                       "no image is named; give file=NAME, and id=, if=, format=... as -drive "
+                       "help lists");
             return false;
         }
         remember(&info); /* a drive without a medium */

@@ -2,6 +2,8 @@
 /* Nodes: their names, the graph, and the options that all drivers have in common. */
 #include "block-private.h"
 
+#include "block/block-monitor.h"
+
 const char *const detect_zeroes_names[] = {"off", "on", "unmap", NULL};
 
 static const BlockDriver *const drivers[] = {
@@ -36,6 +38,33 @@ static const BlockDriver *find_driver(const char *name, GError **errp)
     error_setg(errp, "block driver '%s' does not exist%s%s%s; there are: %s", name,
                near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", all);
     return NULL;
+}
+
+GString *blockdev_driver_help(const char *driver, GError **errp)
+{
+    const BlockDriver *drv = driver ? find_driver(driver, errp) : NULL;
+    GString *out;
+
+    if (driver && !drv) {
+        return NULL;
+    }
+    out = g_string_new(driver ? NULL : "Supported block drivers:\n");
+    for (size_t i = 0; !driver && i < G_N_ELEMENTS(drivers); i++) {
+        g_string_append_printf(out, "  %s\n", drivers[i]->name);
+    }
+    if (drv) {
+        g_string_append_printf(out, "%s options:\n", drv->name);
+        for (int i = 0; drv->options && drv->options[i]; i++) {
+            g_string_append_printf(out, "  %s=\n", drv->options[i]);
+        }
+        if (drv->child_key) {
+            g_string_append_printf(out, "  %s=NODE\n", drv->child_key);
+        }
+        for (size_t i = 1; i < G_N_ELEMENTS(common_options); i++) {
+            g_string_append_printf(out, "  %s=\n", common_options[i]);
+        }
+    }
+    return out;
 }
 
 BlockNode *block_node_find(const char *name)

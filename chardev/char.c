@@ -136,13 +136,32 @@ static json_object *copy_opts(json_object *opts)
     return copy;
 }
 
+GString *qemu_chr_help(const char *backend, GError **errp)
+{
+    ChardevClass *cc = find_class(backend, errp);
+    const char *const *const lists[] = {cc ? cc->keys : NULL, common_keys + 1};
+    GString *out;
+
+    if (!cc) {
+        return NULL;
+    }
+    out = g_string_new(NULL);
+    g_string_append_printf(out, "%s: %s; options:\n", cc->backend, cc->help);
+    for (size_t i = 0; i < G_N_ELEMENTS(lists); i++) {
+        for (const char *const *k = lists[i]; k && *k; k++) {
+            g_string_append_printf(out, "  %s=\n", *k);
+        }
+    }
+    return out;
+}
+
 /* Before anything is opened: a misspelt option must not leave traces. */
 static bool check_keys(Chardev *chr, json_object *opts, GError **errp)
 {
     ChardevClass *cc = CHARDEV_GET_CLASS(chr);
     g_autoptr(json_object) unknown = copy_opts(opts);
     g_autoptr(GPtrArray) known = g_ptr_array_new();
-    g_autofree char *what = g_strdup_printf("-chardev %s", cc->backend);
+    g_autofree char *what = g_strdup_printf("back end '%s'", cc->backend);
     const char *const *const lists[] = {common_keys, cc->keys};
 
     for (size_t i = 0; i < G_N_ELEMENTS(lists); i++) {
@@ -221,12 +240,12 @@ Chardev *qemu_chr_new_opts(json_object *opts, GError **errp)
 
     assert_main_loop();
     if (!backend) {
-        error_setg(errp, "-chardev: parameter 'backend' is missing: say which kind first, as in "
+        error_setg(errp, "parameter 'backend' is missing: say which kind first, as in "
                          "-chardev socket,id=c0,path=/tmp/sock,server=on");
         return NULL;
     }
     if (!id) {
-        error_setg(errp, "-chardev %s: parameter 'id' is missing", backend);
+        error_setg(errp, "parameter 'id' is missing; give the back end id=NAME");
         return NULL;
     }
     return create(backend, id, left, errp);

@@ -8,9 +8,14 @@
 #include "qapi/qapi-commands.h"
 #include "qemu/osdep.h"
 
-/* Prints and frees a help text; false if there is none. */
-static bool print_help(Monitor *mon, GString *text)
+/* Prints and frees a help text, or the error (consumed) why there is none; false if none was asked
+ * for. */
+static bool print_help(Monitor *mon, GString *text, GError *err)
 {
+    if (err) {
+        hmp_report(mon, err);
+        return true;
+    }
     if (!text) {
         return false;
     }
@@ -24,8 +29,9 @@ static void hmp_device_add(Monitor *mon, const HmpArgs *args)
     g_autoptr(json_object) opts = NULL;
     bool is_json = false;
     GError *err = NULL;
+    GString *help = qdev_device_help(args->line, &err);
 
-    if (print_help(mon, qdev_device_help(args->line))) {
+    if (print_help(mon, help, err)) {
         return;
     }
     opts = keyval_parse(args->line, "driver", &is_json, &err);
@@ -53,8 +59,9 @@ static void hmp_object_add(Monitor *mon, const HmpArgs *args)
     g_autofree char *type = NULL, *id = NULL;
     bool is_json = false;
     GError *err = NULL;
+    GString *help = user_creatable_help(args->line, &err);
 
-    if (print_help(mon, user_creatable_help(args->line))) {
+    if (print_help(mon, help, err)) {
         return;
     }
     opts = keyval_parse(args->line, "qom-type", &is_json, &err);

@@ -59,16 +59,16 @@ bool monitor_init_opts(json_object *opts, GError **errp)
     id = opts_take_str(left, "id");
     has_pretty = json_object_object_get_ex(left, "pretty", NULL);
     if (!opts_take_bool(left, "pretty", false, &pretty, errp) ||
-        !opts_check_empty(left, "-mon", known, errp)) {
+        !opts_check_empty(left, "a monitor", known, errp)) {
         return false;
     }
     qmp = mode && !strcmp(mode, "control");
     if (mode && !qmp && strcmp(mode, "readline")) {
-        error_setg(errp, "-mon: unknown monitor mode '%s': use readline or control", mode);
+        error_setg(errp, "unknown monitor mode '%s': use readline or control", mode);
         return false;
     }
     if (has_pretty && !qmp) {
-        error_setg(errp, "-mon: 'pretty' is not compatible with mode=readline");
+        error_setg(errp, "'pretty' is not compatible with mode=readline");
         return false;
     }
     chr = chardev ? qemu_chr_find(chardev) : NULL;

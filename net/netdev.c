@@ -154,7 +154,7 @@ NetPort *net_add_opts(json_object *opts, GError **errp)
         return NULL;
     }
     if (!id) {
-        error_setg(errp, "%s: Parameter 'id' is missing", type);
+        error_setg(errp, "Parameter 'id' is missing; give the back end id=NAME");
         return NULL;
     }
     return check_keys(be, type, opts, errp) ? be->open(id, opts, errp) : NULL;

@@ -312,6 +312,22 @@ static void add_name(const ObjectProperty *prop, void *opaque)
     }
 }
 
+/* "; -device nvme,help lists them": where a user sees what properties obj has.  g_free. */
+static char *list_option(Object *obj)
+{
+    static const struct {
+        const char *type, *option;
+    } options[] = {{"device", "-device"}, {TYPE_USER_CREATABLE, "-object"}};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(options); i++) {
+        if (object_is_a(obj, options[i].type)) {
+            return g_strdup_printf("; %s %s,help lists what there is", options[i].option,
+                                   object_get_typename(obj));
+        }
+    }
+    return g_strdup("");
+}
+
 /* The property, or an error that names the nearest one. */
 static const ObjectProperty *find_or_error(Object *obj, const char *name, GError **errp)
 {
@@ -328,7 +344,9 @@ static const ObjectProperty *find_or_error(Object *obj, const char *name, GError
             error_setg(errp, "Property '%s.%s' not found; did you mean '%s'?",
                        object_get_typename(obj), name, near);
         } else {
-            error_setg(errp, "Property '%s.%s' not found", object_get_typename(obj), name);
+            g_autofree char *where = list_option(obj);
+
+            error_setg(errp, "Property '%s.%s' not found%s", object_get_typename(obj), name, where);
         }
     }
     return prop;

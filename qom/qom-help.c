@@ -67,7 +67,7 @@ char *help_request(const char *text)
     return NULL;
 }
 
-GString *user_creatable_help(const char *text)
+GString *user_creatable_help(const char *text, GError **errp)
 {
     g_autofree char *typename = help_request(text);
     ObjectClass *klass;
@@ -76,9 +76,8 @@ GString *user_creatable_help(const char *text)
     if (!typename) {
         return NULL;
     }
-    out = g_string_new(NULL);
     if (!*typename) {
-        g_string_append(out, "List of user creatable objects:\n");
+        out = g_string_new("List of user creatable objects:\n");
         object_type_foreach(add_type, TYPE_USER_CREATABLE, false, out);
         return out;
     }
@@ -87,10 +86,11 @@ GString *user_creatable_help(const char *text)
         object_class_is_abstract(klass)) {
         g_autofree char *hint = object_type_hint(typename, TYPE_USER_CREATABLE);
 
-        g_string_append_printf(out, "'%s' is no object type that can be created%s\n", typename,
-                               hint);
-        return out;
+        error_setg(errp, "'%s' is no object type that can be created%s", typename,
+                   *hint ? hint : "; -object help lists them");
+        return NULL;
     }
+    out = g_string_new(NULL);
     g_string_append_printf(out, "%s options:\n", typename);
     object_class_help_properties(klass, NULL, out);
     return out;

@@ -36,7 +36,8 @@ static bool check_type(const char *typename, GError **errp)
     if (!klass || !object_class_is_a(klass, TYPE_USER_CREATABLE)) {
         g_autofree char *hint = object_type_hint(typename, TYPE_USER_CREATABLE);
 
-        error_setg(errp, "'%s' is no object type that can be created%s", typename, hint);
+        error_setg(errp, "'%s' is no object type that can be created%s", typename,
+                   *hint ? hint : "; -object help lists them");
         return false;
     }
     if (object_class_is_abstract(klass)) {

@@ -34,6 +34,7 @@ static bool smp_take(json_object *opts, const char *key, unsigned *result, GErro
 
     if (json_object_object_get_ex(opts, key, NULL)) {
         if (!opts_take_uint(opts, key, 0, 4096, &v, errp)) {
+            error_name_option(errp, "-smp", NULL);
             return false;
         }
         if (v == 0) {
@@ -89,8 +90,8 @@ bool machine_parse_smp(SMPConfig *smp, json_object *opts, unsigned max_cpus, GEr
         return false;
     }
     if (maxcpus > max_cpus) {
-        error_setg(errp, "-smp: %u vCPUs are more than the machine's limit of %u", maxcpus,
-                   max_cpus);
+        error_setg(errp, "-smp: %u vCPUs are more than the machine's limit of %u; give fewer",
+                   maxcpus, max_cpus);
         return false;
     }
     *smp = (SMPConfig){cpus, sockets, dies, cores, threads, maxcpus};
@@ -138,6 +139,7 @@ bool machine_apply_memory(MachineState *ms, json_object *opts, GError **errp)
             return false;
         }
         if (!opts_take_uint(opts, "slots", 0, 256, &ms->ram_slots, errp)) {
+            error_name_option(errp, "-m", NULL);
             return false;
         }
     }

@@ -11,6 +11,7 @@
 
 #include "monitor/fdset.h"
 #include "qapi/keyval.h"
+#include "qemu/log.h"
 #include "qemu/trace.h"
 #include "system/datadir.h"
 
@@ -102,26 +103,56 @@ static bool opt_display(const OptionDef *def, const char *arg, GError **errp)
     return opt_none_only(def, arg, errp);
 }
 
-static bool opt_trace(const OptionDef *def, const char *arg, GError **errp)
+static void trace_pattern(const char *option, const char *pattern)
 {
-    g_autofree char *copy = g_strdup(arg);
-    char *pattern = copy;
+    if (!trace_enable(pattern)) {
+        warn_report("-trace %s: no trace point matches '%s'; -trace help lists them", option,
+                    pattern);
+    }
+}
 
-    if (strcmp(arg, "help") == 0) {
-        return true; /* printed by options_parse() */
-    }
-    if (g_str_has_prefix(pattern, "enable=")) {
-        pattern += strlen("enable=");
-    }
-    char *comma = strchr(pattern, ',');
-    if (comma) {
-        error_setg(errp,
-                   "-trace %s: '%s' is not supported; give a pattern only, as in -trace 'nvme_*'",
-                   arg, comma + 1);
+/* events=FILE: a pattern a line; empty lines and those that begin with '#' do not count. */
+static bool trace_events_file(const char *path, GError **errp)
+{
+    g_autoptr(GError) err = NULL;
+    g_autofree char *text = NULL;
+    g_auto(GStrv) lines = NULL;
+
+    if (!g_file_get_contents(path, &text, NULL, &err)) {
+        error_setg(errp, "events=: %s; name a file with one pattern a line", err->message);
         return false;
     }
-    if (!trace_enable(pattern)) {
-        warn_report("-trace %s: no trace point matches; -trace help lists them", arg);
+    lines = g_strsplit(text, "\n", -1);
+    for (char **line = lines; *line; line++) {
+        g_strstrip(*line);
+        if (**line && **line != '#') {
+            trace_pattern(path, *line);
+        }
+    }
+    return true;
+}
+
+static bool opt_trace(const OptionDef *def, const char *arg, GError **errp)
+{
+    static const char *const known[] = {"enable", "events", NULL};
+    g_autoptr(json_object) opts = keyval_parse(arg, "enable", NULL, errp);
+    g_autofree char *pattern = NULL, *events = NULL;
+
+    if (!opts) {
+        return false;
+    }
+    if (json_object_object_get_ex(opts, "file", NULL)) {
+        error_setg(errp, "file= is not built in: trace lines go to the log; use -D FILE");
+        return false;
+    }
+    pattern = opts_take_str(opts, "enable");
+    events = opts_take_str(opts, "events");
+    if (!opts_check_empty(opts, "-trace", known, errp) ||
+        (events && !trace_events_file(events, errp))) {
+        return false;
+    }
+    if (pattern) {
+        trace_pattern(arg, pattern);
     }
     return true;
 }
@@ -283,7 +314,9 @@ static const OptionDef option_table[] = {
     {"bios", "FILE", OPT_STR, F(bios), NULL, NULL,
      "firmware image, mapped so that it ends at 4 GiB"},
     {"blockdev", "DRIVER,node-name=N,...", OPT_LIST, F(blockdevs), NULL, NULL,
-     "block node, as key=value or JSON: file, host_device, raw, null-co, blkdebug"},
+     "block node, as key=value or JSON: file, host_device, raw, null-co, null-aio, blkdebug "
+     "('help' "
+     "lists, 'DRIVER,help' shows its options)"},
     {"boot",
      "[order=]LETTERS[,once=,menu=on|off,splash=,splash-time=,reboot-timeout=,strict=on|off]",
      OPT_KEYVAL, F(boot), "order", NULL,
@@ -292,7 +325,9 @@ static const OptionDef option_table[] = {
     {"chardev", "TYPE,id=ID,...", OPT_LIST, F(chardevs), NULL, NULL,
      "character device: stdio, socket, pty, file, pipe, null, ringbuf"},
     {"cpu", "MODEL[,+FEAT][,-FEAT][,FEAT=on]", OPT_STR, F(cpu), NULL, NULL,
-     "CPU model: host, max ('help' lists)"},
+     "CPU model: host, max, qemu64 (default), and those of processors such as Skylake-Client and "
+     "EPYC "
+     "('help' lists)"},
     {"d", "ITEM,...", OPT_STR, F(log_items), NULL, NULL,
      "log categories: guest_errors, unimp, int, cpu_reset"},
     {"D", "FILE", OPT_STR, F(logfile), NULL, NULL, "file for the log (default: stderr)"},
@@ -331,12 +366,14 @@ static const OptionDef option_table[] = {
      "guest memory (default 128 MiB)"},
     {"M", "NAME[,PROP=VALUE...]", OPT_KEYVAL, F(machine), "type", NULL, "short for -machine"},
     {"machine", "NAME[,PROP=VALUE...]", OPT_KEYVAL, F(machine), "type", NULL,
-     "machine: pc (default), q35, none ('help' lists); memory-backend=ID, kernel-irqchip=, accel="},
+     "machine: pc (default), q35, microvm, none ('help' lists); memory-backend=ID, "
+     "kernel-irqchip=, accel="},
     {"mon", "[chardev=]ID,mode=control|readline", OPT_LIST, F(mons), NULL, NULL,
      "monitor on a character device"},
     {"monitor", "CHARDEV", OPT_LIST, F(monitors), NULL, NULL, "HMP monitor on a character device"},
-    {"msg", "timestamp=on|off", OPT_FN, 0, NULL, opt_msg, "form of messages on stderr"},
-    {"name", "[guest=]TEXT[,debug-threads=on]", OPT_STR, F(name), NULL, NULL, "name of the VM"},
+    {"msg", "timestamp=on|off,guest-name=on|off", OPT_FN, 0, NULL, opt_msg,
+     "form of messages on stderr"},
+    {"name", "[guest=]TEXT[,debug-threads=on|off]", OPT_STR, F(name), NULL, NULL, "name of the VM"},
     {"net", "nic|none|user|tap|socket|stream|dgram|bridge[,PROP=VALUE...]", OPT_LIST, F(nets), NULL,
      NULL, "network by hub 0: a NIC (nic,model=,macaddr=) or a back end; none: no network"},
     {"netdev", "TYPE,id=ID[,PROP=VALUE...]", OPT_LIST, F(netdevs), NULL, NULL,
@@ -382,70 +419,12 @@ static const OptionDef option_table[] = {
      "SMBIOS fields of types 0, 1, 2, 3, 4, 8, 11, 17, 41, or a structure"},
     {"smp", "[cpus=]N[,maxcpus=,sockets=,dies=,cores=,threads=]", OPT_KEYVAL, F(smp), "cpus", NULL,
      "number and topology of vCPUs"},
-    {"trace", "PATTERN", OPT_FN, 0, NULL, opt_trace,
+    {"trace", "[[enable=]PATTERN][,events=FILE]", OPT_FN, 0, NULL, opt_trace,
      "log these trace points ('help' lists); all are USDT probes, too"},
     {"uuid", "UUID", OPT_STR, F(uuid), NULL, NULL, "UUID of the VM"},
     {"version", NULL, OPT_FN, 0, NULL, NULL, "version"},
     {"vga", "std|none", OPT_STR, F(vga), NULL, NULL, "graphics card: std is VGA with Bochs VBE"},
 };
-
-/* Options that QEMU users may give and this program does not have: they are told so, not that it is
- * a typing error. */
-static const char *const foreign_options[] = {"acpitable",
-                                              "alt-grab",
-                                              "chroot",
-                                              "compat",
-                                              "compat",
-                                              "confidential-guest-support",
-                                              "ctrl-grab",
-                                              "curses",
-                                              "dfilter",
-                                              "dtb",
-                                              "dump-vmstate",
-                                              "enable-sync-profile",
-                                              "fsdev",
-                                              "full-screen",
-                                              "g",
-                                              "icount",
-                                              "incoming",
-                                              "iscsi",
-                                              "k",
-                                              "loadvm",
-                                              "mem-path",
-                                              "mem-prealloc",
-                                              "mtdblock",
-                                              "no-acpi",
-                                              "numa",
-                                              "object-add",
-                                              "only-migratable",
-                                              "perfmap",
-                                              "plugin",
-                                              "portrait",
-                                              "preconfig",
-                                              "prom-env",
-                                              "readconfig",
-                                              "rotate",
-                                              "run-with",
-                                              "runas",
-                                              "sandbox",
-                                              "sd",
-                                              "semihosting",
-                                              "set",
-                                              "shim",
-                                              "singlestep",
-                                              "snapshot",
-                                              "spice",
-                                              "tb-size",
-                                              "tpmdev",
-                                              "usb",
-                                              "usbdevice",
-                                              "virtfs",
-                                              "vnc",
-                                              "win2k-hack",
-                                              "writeconfig",
-                                              "xen-attach",
-                                              "xen-domid",
-                                              NULL};
 
 static const OptionDef *option_find(const char *name)
 {
@@ -460,18 +439,17 @@ static const OptionDef *option_find(const char *name)
 static void option_unknown(const char *given, const char *name, GError **errp)
 {
     const char *names[G_N_ELEMENTS(option_table) + 1] = {NULL};
-    const char *near;
+    const char *near, *instead = option_foreign(name);
 
+    if (instead) {
+        error_setg(errp, "%s: this option of QEMU is not built in; %s", given, instead);
+        return;
+    }
     for (size_t i = 0; i < G_N_ELEMENTS(option_table); i++) {
         names[i] = option_table[i].name;
     }
     near = nearest_name(name, names);
-    if (g_strv_contains(foreign_options, name)) {
-        error_setg(
-            errp,
-            "%s: this option of QEMU is not built in; the nearest one here is -%s, -help lists all",
-            given, near ? near : "help");
-    } else if (near) {
+    if (near) {
         error_setg(errp, "%s: unknown option; did you mean -%s?", given, near);
     } else {
         error_setg(errp, "%s: unknown option; -help lists all", given);
@@ -508,10 +486,27 @@ static bool option_apply(const OptionDef *def, const char *arg, GError **errp)
         json_object_put(opts);
         return true;
     }
-    case OPT_FN:
-        return def->fn(def, arg, errp);
+    case OPT_FN: {
+        g_autofree char *option = g_strdup_printf("-%s", def->name);
+        bool ok = def->fn(def, arg, errp);
+
+        error_name_option(errp, option, arg);
+        return ok;
+    }
     }
     return true;
+}
+
+/* Does this value of the option ask what it takes?  Where "help" may be a name (a file, a node), or
+ * the value is looked at later, it does not. */
+static bool wants_usage(const OptionDef *def, const char *arg)
+{
+    static const char *const plain[] = {"add-fd", "drive",      "fw_cfg", "global", "mon",
+                                        "msg",    "overcommit", "name",   "smbios", NULL};
+
+    return arg && (!strcmp(arg, "help") || !strcmp(arg, "?")) &&
+           (g_strv_contains(plain, def->name) ||
+            (def->kind == OPT_KEYVAL && def->offset != offsetof(VmConfig, machine)));
 }
 
 static void print_version(void)
@@ -600,6 +595,14 @@ OptionsResult options_parse(int argc, char **argv, GError **errp)
         if (strcmp(def->name, "vga") == 0 && strcmp(arg, "help") == 0) {
             puts("none                 no graphics card\n"
                  "std                  standard VGA (the machine's default)");
+            return OPTIONS_DONE;
+        }
+        if (wants_usage(def, arg)) {
+            printf("-%s %s\n  %s\n", def->name, def->arg, def->help);
+            return OPTIONS_DONE;
+        }
+        if (strcmp(def->name, "d") == 0 && (!strcmp(arg, "help") || !strcmp(arg, "?"))) {
+            qemu_log_list(stdout);
             return OPTIONS_DONE;
         }
         if (strcmp(def->name, "display") == 0 && strcmp(arg, "help") == 0) {

@@ -80,8 +80,11 @@ static bool set_machine_options(MachineState *ms, json_object *opts, char **irqc
             continue;
         }
         if (!object_property_find(OBJECT(ms), name)) {
-            error_setg(errp, "-machine %s=%s: machine '%s' has no such option", key,
-                       json_object_get_string(value), MACHINE_GET_CLASS(ms)->name);
+            error_setg(errp,
+                       "-machine %s=%s: machine '%s' has no such option; -machine %s,help lists "
+                       "what there is",
+                       key, json_object_get_string(value), MACHINE_GET_CLASS(ms)->name,
+                       MACHINE_GET_CLASS(ms)->name);
             return false;
         }
         if (!object_property_set_json(OBJECT(ms), name, value, true, &err)) {
@@ -178,11 +181,40 @@ static bool apply_boot_option(MachineState *ms, json_object *opts, GError **errp
         !opts_take_bool(opts, "strict", false, &boot->strict, errp) ||
         !opts_take_uint(opts, "splash-time", UINT64_MAX, 0xffff, &splash_time, errp) ||
         !take_timeout(opts, &timeout, errp) || !opts_check_empty(opts, "-boot", known, errp)) {
-        g_prefix_error(errp, "-boot: ");
+        error_name_option(errp, "-boot", NULL);
         return false;
     }
     boot->splash_time = splash_time <= 0xffff ? (int64_t)splash_time : -1;
     boot->reboot_timeout = timeout <= 0xffff ? (int64_t)timeout : -1;
+    return true;
+}
+
+/* A machine without a board takes nothing of what belongs to one. */
+static bool check_empty_machine(GError **errp)
+{
+    const struct {
+        const char *option;
+        bool given;
+    } options[] = {
+        {"-kernel", vm_config.kernel},
+        {"-bios", vm_config.bios},
+        {"-option-rom", vm_config.option_roms},
+        {"-fw_cfg", vm_config.fw_cfgs},
+        {"-smbios", vm_config.smbios},
+        {"-serial", vm_config.serials},
+        {"-parallel", vm_config.parallels},
+        {"-vga", vm_config.vga && strcmp(vm_config.vga, "none")},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(options); i++) {
+        if (options[i].given) {
+            error_setg(errp,
+                       "%s: the machine 'none' has no board that could use it; choose "
+                       "another with -machine, or leave it out",
+                       options[i].option);
+            return false;
+        }
+    }
     return true;
 }
 
@@ -196,6 +228,9 @@ bool vm_configure_machine(MachineState *ms, GError **errp)
     set_string(&ms->firmware, vm_config.bios);
     if (!ms->kernel_filename && (ms->initrd_filename || ms->kernel_cmdline)) {
         error_setg(errp, "%s needs -kernel FILE", ms->initrd_filename ? "-initrd" : "-append");
+        return false;
+    }
+    if (!mc->init && !check_empty_machine(errp)) {
         return false;
     }
     if (ms->usb) {

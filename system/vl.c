@@ -8,7 +8,6 @@
 
 #include "block/block-monitor.h"
 #include "chardev/char.h"
-#include "hw/i386/cpu.h"
 #include "hw/qdev-monitor.h"
 #include "monitor/monitor.h"
 #include "net/net.h"
@@ -60,12 +59,13 @@ bool uuid_parse(const char *text, uint8_t uuid[16])
 
 static bool apply_name(const char *text, GError **errp)
 {
-    static const char *const known[] = {"guest", "debug-threads", "process", NULL};
+    static const char *const known[] = {"guest", "debug-threads", NULL};
     bool is_json = false, debug_threads;
     json_object *opts = keyval_parse(text, "guest", &is_json, errp);
     bool ok;
 
     if (!opts) {
+        error_name_option(errp, "-name", text);
         return false;
     }
     qemu_name = opts_take_str(opts, "guest");
@@ -77,6 +77,7 @@ static bool apply_name(const char *text, GError **errp)
     }
     ok = ok && opts_check_empty(opts, "-name", known, errp);
     json_object_put(opts);
+    error_name_option(errp, "-name", text);
     if (ok) {
         error_set_guest_name(qemu_name);
     }
@@ -164,147 +165,6 @@ static bool signals_init(GError **errp)
     return true;
 }
 
-/* --- help
- * -------------------------------------------------------------------------------------------------
- */
-
-static bool print_and_free(GString *text)
-{
-    if (text) {
-        fputs(text->str, stdout);
-        g_string_free(text, TRUE);
-    }
-    return text != NULL;
-}
-
-static void collect_machine(ObjectClass *klass, void *opaque)
-{
-    MachineClass *mc = (MachineClass *)klass;
-    GString *out = opaque;
-
-    if (mc->alias) {
-        g_string_append_printf(out, "%-20s %s (alias of %s)\n", mc->alias, mc->desc, mc->name);
-    }
-    g_string_append_printf(out, "%-20s %s%s%s\n", mc->name, mc->desc,
-                           mc->is_default ? " (default)" : "",
-                           mc->deprecation_reason ? " (deprecated)" : "");
-}
-
-static void collect_accel(ObjectClass *klass, void *opaque)
-{
-    g_string_append_printf(opaque, "%s\n", ((AccelClass *)klass)->name);
-}
-
-static void collect_chardev(ObjectClass *klass, void *opaque)
-{
-    const char *name = object_class_get_name(klass);
-
-    /* The types are called chardev-NAME. */
-    g_string_append_printf(opaque, "  %s\n", g_str_has_prefix(name, "chardev-") ? name + 8 : name);
-}
-
-static bool is_help(const char *value)
-{
-    return value && (strcmp(value, "help") == 0 || strcmp(value, "?") == 0);
-}
-
-static bool machine_property_is_internal(const ObjectProperty *prop)
-{
-    return strcmp(prop->name, "type") == 0 || prop->kind == PROP_CHILD;
-}
-
-/* -machine NAME,help: what the machine is and its options. */
-static GString *machine_help(const char *name)
-{
-    GString *out = g_string_new(NULL);
-    MachineClass *mc = (MachineClass *)vm_find_machine(name, NULL);
-
-    if (!mc) {
-        g_string_append_printf(out, "'%s' is no machine; -machine help lists them\n", name);
-        return out;
-    }
-    g_string_append_printf(out, "%s: %s\n", mc->name, mc->desc);
-    if (mc->contents) {
-        g_string_append_printf(out, "contains %s\n", mc->contents);
-    }
-    g_string_append_printf(out, "up to %u vCPUs%s%s\n%s options:\n", mc->max_cpus,
-                           mc->default_cpu_type ? ", by default " : "",
-                           mc->default_cpu_type ? mc->default_cpu_type : "", mc->name);
-    object_class_help_properties(&mc->parent_class, machine_property_is_internal, out);
-    return out;
-}
-
-static bool print_network_help(const char *option, GPtrArray *list)
-{
-    for (unsigned i = 0; list && i < list->len; i++) {
-        if (print_and_free(net_help(option, list->pdata[i]))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* True if some option asked for help, which is then printed. */
-static bool help_requested(void)
-{
-    json_object *type;
-
-    if (vm_config.machine && json_object_object_get_ex(vm_config.machine, "type", &type) &&
-        is_help(json_object_get_string(type))) {
-        GString *out = g_string_new("Supported machines are:\n");
-
-        object_class_foreach(collect_machine, TYPE_MACHINE, false, out);
-        return print_and_free(out);
-    }
-    if (vm_config.machine && json_object_object_get_ex(vm_config.machine, "help", NULL)) {
-        const char *name = json_object_object_get_ex(vm_config.machine, "type", &type)
-                               ? json_object_get_string(type)
-                               : NULL;
-
-        return print_and_free(machine_help(name));
-    }
-    for (unsigned i = 0; vm_config.accels && i < vm_config.accels->len; i++) {
-        json_object *name;
-
-        if (json_object_object_get_ex(g_ptr_array_index(vm_config.accels, i), "accel", &name) &&
-            is_help(json_object_get_string(name))) {
-            GString *out = g_string_new("Accelerators supported in QEMU binary:\n");
-
-            object_class_foreach(collect_accel, TYPE_ACCEL, false, out);
-            return print_and_free(out);
-        }
-    }
-    if (is_help(vm_config.cpu)) {
-        GString *out = g_string_new(NULL);
-
-        x86_cpu_list(out);
-        return print_and_free(out);
-    }
-    for (unsigned i = 0; vm_config.devices && i < vm_config.devices->len; i++) {
-        if (print_and_free(qdev_device_help(g_ptr_array_index(vm_config.devices, i)))) {
-            return true;
-        }
-    }
-    for (unsigned i = 0; vm_config.objects && i < vm_config.objects->len; i++) {
-        if (print_and_free(user_creatable_help(g_ptr_array_index(vm_config.objects, i)))) {
-            return true;
-        }
-    }
-    if (print_network_help("netdev", vm_config.netdevs) ||
-        print_network_help("nic", vm_config.nics) || print_network_help("net", vm_config.nets)) {
-        return true;
-    }
-    for (unsigned i = 0; vm_config.chardevs && i < vm_config.chardevs->len; i++) {
-        if (is_help(g_ptr_array_index(vm_config.chardevs, i))) {
-            GString *out = g_string_new("Available chardev backend types:\n");
-
-            object_class_foreach(collect_chardev, TYPE_CHARDEV, false, out);
-            return print_and_free(out);
-        }
-    }
-    return false;
-}
-
 /* --- back ends and objects
  * -----------------------------------------------------------------------------------
  */
@@ -312,19 +172,12 @@ static bool help_requested(void)
 static bool create_chardev(const char *text, GError **errp)
 {
     bool is_json = false;
-    g_autoptr(GError) err = NULL;
-    json_object *opts = keyval_parse(text, "backend", &is_json, &err);
+    json_object *opts = keyval_parse(text, "backend", &is_json, errp);
     Chardev *chr;
 
-    if (!opts) {
-        error_setg(errp, "-chardev %s: %s", text, err->message);
-        return false;
-    }
-    chr = qemu_chr_new_opts(opts, &err);
+    chr = opts ? qemu_chr_new_opts(opts, errp) : NULL;
     json_object_put(opts);
-    if (!chr) {
-        error_setg(errp, "-chardev %s: %s", text, err->message);
-    }
+    error_name_option(errp, "-chardev", text);
     return chr != NULL;
 }
 
@@ -334,7 +187,8 @@ static json_object *parse_object(const char *text, bool *is_json, GError **errp)
     json_object *opts = keyval_parse(text, "qom-type", is_json, &err);
 
     if (!opts) {
-        error_setg(errp, "-object %s: %s", text, err->message);
+        g_propagate_error(errp, g_steal_pointer(&err));
+        error_name_option(errp, "-object", text);
     }
     return opts;
 }
@@ -359,7 +213,8 @@ static bool create_object(const char *text, bool iothreads, GError **errp)
     } else {
         ok = user_creatable_add(type, id, opts, !is_json, &err) != NULL;
         if (!ok) {
-            error_setg(errp, "-object %s: %s", text, err->message);
+            g_propagate_error(errp, g_steal_pointer(&err));
+            error_name_option(errp, "-object", text);
         }
     }
     json_object_put(opts);
@@ -383,7 +238,8 @@ static bool create_netdev(const char *text, GError **errp)
     g_autoptr(GError) err = NULL;
 
     if (!net_add_text(text, &err)) {
-        error_setg(errp, "-netdev %s: %s", text, err->message);
+        g_propagate_error(errp, g_steal_pointer(&err));
+        error_name_option(errp, "-netdev", text);
         return false;
     }
     return true;
@@ -402,7 +258,8 @@ static bool create_blockdev(const char *text, GError **errp)
 
     json_object_put(opts);
     if (!ok) {
-        error_setg(errp, "-blockdev %s: %s", text, err->message);
+        g_propagate_error(errp, g_steal_pointer(&err));
+        error_name_option(errp, "-blockdev", text);
     }
     return ok;
 }
@@ -419,11 +276,12 @@ static char *file_option(const char *name)
 static bool create_drive(const VmDrive *drive, GError **errp)
 {
     g_autofree char *file = drive->option ? file_option(drive->text) : NULL;
+    g_autofree char *option = g_strdup_printf("-%s", drive->option ? drive->option : "drive");
     g_autoptr(GError) err = NULL;
 
     if (!drive_add(file ? file : drive->text, drive->option ? drive->implied : NULL, &err)) {
-        error_setg(errp, "-%s %s: %s", drive->option ? drive->option : "drive", drive->text,
-                   err->message);
+        g_propagate_error(errp, g_steal_pointer(&err));
+        error_name_option(errp, option, drive->text);
         return false;
     }
     return true;
@@ -448,7 +306,8 @@ static bool create_device(const char *text, GError **errp)
 
     json_object_put(opts);
     if (!dev) {
-        error_setg(errp, "-device %s: %s", text, err->message);
+        g_propagate_error(errp, g_steal_pointer(&err));
+        error_name_option(errp, "-device", text);
         return false;
     }
     return true;
@@ -510,7 +369,8 @@ static bool create_mon(const char *text, GError **errp)
 
     json_object_put(opts);
     if (!ok) {
-        error_setg(errp, "-mon %s: %s", text, err->message);
+        g_propagate_error(errp, g_steal_pointer(&err));
+        error_name_option(errp, "-mon", text);
     }
     return ok;
 }
@@ -627,8 +487,10 @@ static bool start_gdbserver(const char *spec, GError **errp)
 
 OptionsResult vm_create(GError **errp)
 {
-    if (help_requested()) {
-        return OPTIONS_DONE;
+    OptionsResult help = help_requested(errp);
+
+    if (help != OPTIONS_RUN) {
+        return help;
     }
     if (!check_daemonize(errp) || !vm_check_accels(errp) ||
         (vm_config.logfile && !qemu_log_set_file(vm_config.logfile, errp)) ||

@@ -58,6 +58,14 @@ void error_set_class(GError **errp, ErrorClass cls, const char *fmt, ...)
     va_end(ap);
 }
 
+void error_name_option(GError **errp, const char *option, const char *arg)
+{
+    if (!errp || !*errp || ((*errp)->message[0] == '-' && g_ascii_isalpha((*errp)->message[1]))) {
+        return;
+    }
+    g_prefix_error(errp, "%s%s%s: ", option, arg ? " " : "", arg ? arg : "");
+}
+
 ErrorClass error_class(const GError *err)
 {
     if (err->domain != QEMU_ERROR || err->code < 0 || err->code >= (int)G_N_ELEMENTS(class_names)) {

@@ -18,9 +18,13 @@ static int log_fd = STDERR_FILENO; /* under log_lock */
 static const struct {
     const char *name;
     unsigned mask;
+    const char *help;
 } log_items[] = {
-    {"guest_errors", LOG_GUEST_ERROR}, {"unimp", LOG_UNIMP}, {"int", LOG_INT},
-    {"cpu_reset", LOG_CPU_RESET},      {"trace", LOG_TRACE},
+    {"guest_errors", LOG_GUEST_ERROR, "what a guest does that the hardware forbids"},
+    {"unimp", LOG_UNIMP, "what a guest asks for that is not built in"},
+    {"int", LOG_INT, "interrupts and exceptions"},
+    {"cpu_reset", LOG_CPU_RESET, "registers before a processor is reset"},
+    {"trace", LOG_TRACE, "lines of enabled trace points"},
 };
 
 void log_write(const char *text, size_t len)
@@ -89,6 +93,16 @@ void qemu_log_to_descriptor(int fd)
         dup2(log_fd, fd);
     }
     pthread_mutex_unlock(&log_lock);
+}
+
+void qemu_log_list(FILE *out)
+{
+    fputs("Log items (comma separated):\n", out);
+    for (size_t i = 0; i < G_N_ELEMENTS(log_items); i++) {
+        fprintf(out, "%-16s %s\n", log_items[i].name, log_items[i].help);
+    }
+    fprintf(out, "%-16s %s\n%-16s %s\n", "all", "all of these", "trace:PATTERN",
+            "trace points of this name, as with -trace");
 }
 
 static bool parse_item(const char *item, unsigned *mask, GError **errp)

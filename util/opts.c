@@ -89,7 +89,10 @@ bool opts_check_empty(json_object *opts, const char *option, const char *const *
     if (near) {
         error_setg(errp, "%s has no parameter '%s'; did you mean '%s'?", option, key, near);
     } else {
-        error_setg(errp, "%s has no parameter '%s'", option, key);
+        g_autofree char *all = known && *known ? g_strjoinv(", ", (char **)(uintptr_t)known) : NULL;
+
+        error_setg(errp, "%s has no parameter '%s'; %s%s", option, key,
+                   all ? "it has " : "it takes none, leave it out", all ? all : "");
     }
     return false;
 }

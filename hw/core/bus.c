@@ -198,8 +198,13 @@ BusState *qbus_find(const char *name_or_path, GError **errp)
         names[i] = BUS(buses->pdata[i])->name;
     }
     const char *near = nearest_name(name_or_path, names);
-    error_setg(errp, "Bus '%s' not found%s%s%s", name_or_path, near ? "; did you mean '" : "",
-               near ? near : "", near ? "'?" : "");
+    g_autofree char *all = g_strjoinv(", ", (char **)(uintptr_t)names);
+    if (near) {
+        error_setg(errp, "Bus '%s' not found; did you mean '%s'?", name_or_path, near);
+    } else {
+        error_setg(errp, "Bus '%s' not found; there are %.200s%s", name_or_path, all,
+                   strlen(all) > 200 ? " ..." : "");
+    }
     return NULL;
 }
 

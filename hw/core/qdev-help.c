@@ -47,7 +47,7 @@ static void list_device(ObjectClass *klass, void *opaque)
     DeviceClass *dc = (DeviceClass *)klass;
     ListState *state = opaque;
 
-    if (!dc->user_creatable || dc->category != state->category) {
+    if (!dc->user_creatable || dc->not_built_in || dc->category != state->category) {
         return;
     }
     if (!state->titled) {
@@ -65,7 +65,7 @@ static void list_device(ObjectClass *klass, void *opaque)
     g_string_append_c(state->out, '\n');
 }
 
-GString *qdev_device_help(const char *text)
+GString *qdev_device_help(const char *text, GError **errp)
 {
     g_autofree char *driver = help_request(text);
     ObjectClass *klass;
@@ -74,8 +74,8 @@ GString *qdev_device_help(const char *text)
     if (!driver) {
         return NULL;
     }
-    out = g_string_new(NULL);
     if (!*driver) {
+        out = g_string_new(NULL);
         for (int c = 0; c <= DEVICE_CATEGORY_MAX; c++) {
             ListState state = {.out = out, .category = c};
 
@@ -88,9 +88,11 @@ GString *qdev_device_help(const char *text)
     if (!klass || !object_class_is_a(klass, TYPE_DEVICE) || object_class_is_abstract(klass)) {
         g_autofree char *hint = object_type_hint(driver, TYPE_DEVICE);
 
-        g_string_append_printf(out, "'%s' is not a valid device model name%s\n", driver, hint);
-        return out;
+        error_setg(errp, "'%s' is not a valid device model name%s", driver,
+                   *hint ? hint : "; -device help lists them");
+        return NULL;
     }
+    out = g_string_new(NULL);
     g_string_append_printf(out, "%s options:\n", object_class_get_name(klass));
     object_class_help_properties(klass, qdev_property_is_internal, out);
     return out;

@@ -50,7 +50,8 @@ static DeviceClass *class_for_user(const char *driver, GError **errp)
     if (!klass || !object_class_is_a(klass, TYPE_DEVICE)) {
         g_autofree char *hint = object_type_hint(driver, TYPE_DEVICE);
 
-        error_setg(errp, "'%s' is not a valid device model name%s", driver, hint);
+        error_setg(errp, "'%s' is not a valid device model name%s", driver,
+                   *hint ? hint : "; -device help lists them");
         return NULL;
     }
     if (object_class_is_abstract(klass)) {

@@ -250,9 +250,9 @@ static bool export_boot(PCMachineState *pc, GError **errp)
     }
     if (ok && boot->splash) {
         size_t size;
-        g_autofree char *path = datadir_find("-boot splash=", boot->splash, errp);
+        g_autofree char *path = datadir_find("-boot splash", boot->splash, errp);
         g_autofree uint8_t *data =
-            path ? datadir_read("-boot splash=", path, 16 * MiB, &size, errp) : NULL;
+            path ? datadir_read("-boot splash", path, 16 * MiB, &size, errp) : NULL;
         bool bmp = data && size > 2 && !memcmp(data, "BM", 2);
         bool jpeg = data && size > 2 && !memcmp(data, "\xff\xd8", 2);
 
@@ -279,7 +279,7 @@ static bool add_user_item(PCMachineState *pc, const char *text, GError **errp)
     g_autofree uint8_t *data = NULL;
     size_t size = string ? strlen(string) : 0;
 
-    ok = opts && opts_check_empty(opts, "-fw_cfg", known, &err);
+    ok = opts && opts_check_empty(opts, "it", known, &err);
     json_object_put(opts);
     if (ok && (!name || !*name || !file == !string)) {
         error_setg(&err, "the form is name=NAME,file=FILE or name=NAME,string=TEXT");

@@ -469,8 +469,8 @@ static bool set_absent(Object *obj, const ObjectProperty *prop, json_object *val
         on = json_object_get_boolean(value);
     }
     if (on) {
-        error_setg(errp, "-machine %s=on: the %s is not built in; use %s=off", prop->name,
-                   (const char *)prop->opaque, prop->name);
+        error_setg(errp, "the %s is not built in; use %s=off", (const char *)prop->opaque,
+                   prop->name);
         return false;
     }
     return true;

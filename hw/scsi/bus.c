@@ -309,6 +309,7 @@ static const ObjectProperty passthrough_props[] = {
 static void passthrough_init(ObjectClass *klass, const void *data)
 {
     ((DeviceClass *)klass)->desc = "SCSI device of the host (not built in)";
+    ((DeviceClass *)klass)->not_built_in = true;
     ((SCSIDeviceClass *)klass)->realize = passthrough_realize;
     object_class_add_property_table(klass, passthrough_props);
 }

@@ -9,6 +9,8 @@
 
 /* -blockdev / blockdev-add: opts is the node's description; strings are parsed where from_strings. */
 bool blockdev_add(json_object *opts, bool from_strings, GError **errp);
+/* Names of the drivers, or one driver's options (NULL with errp: there is no such driver); g_string_free(). */
+GString *blockdev_driver_help(const char *driver, GError **errp);
 /* What a -drive is for: the board makes the device, but for NONE. */
 typedef enum DriveInterface { DRIVE_IF_NONE, DRIVE_IF_IDE, DRIVE_IF_FLOPPY, DRIVE_IF_PFLASH, DRIVE_IF_VIRTIO } DriveInterface;
 

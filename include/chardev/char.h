@@ -39,6 +39,8 @@ char *qemu_chr_filename(Chardev *chr);
 void qemu_chr_foreach(void (*fn)(Chardev *chr, void *opaque), void *opaque);
 bool qemu_chr_frontend_open(Chardev *chr);
 bool qemu_chr_is_mux(Chardev *chr);
+/* The options of a back end, one a line; NULL with errp: there is no such back end. */
+GString *qemu_chr_help(const char *backend, GError **errp);
 /* From now on no back end may use standard input and output, because of this option (a static string). */
 void qemu_chr_forbid_stdio(const char *option);
 bool qemu_chr_delete(const char *id, GError **errp);   /* chardev-remove */

@@ -53,6 +53,7 @@ typedef struct DeviceClass {
     const char *bus_type;    /* bus that it plugs into, NULL: none */
     DeviceCategory category;
     bool user_creatable;     /* -device may make it; default true */
+    bool not_built_in;       /* realize() only says what to use instead: not listed */
     bool hotpluggable;       /* default true */
     bool (*realize)(DeviceState *dev, GError **errp);
     void (*unrealize)(DeviceState *dev);

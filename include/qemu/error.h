@@ -36,6 +36,10 @@ void error_set_class(GError **errp, ErrorClass cls, const char *fmt, ...) QEMU_P
 ErrorClass error_class(const GError *err);
 const char *error_class_name(ErrorClass cls);
 
+/* Puts "OPTION ARG: " before the text of *errp, unless that begins with an option ("-x") already. arg may be NULL; nothing
+ * while there is no error. */
+void error_name_option(GError **errp, const char *option, const char *arg);
+
 /* One line on stderr, "qemu-system-x86_64: TEXT" (with a time stamp after -msg timestamp=on). */
 void error_report(const char *fmt, ...) QEMU_PRINTF(1, 2);
 void warn_report(const char *fmt, ...) QEMU_PRINTF(1, 2);

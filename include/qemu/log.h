@@ -12,5 +12,7 @@ void qemu_log_mask(unsigned mask, const char *fmt, ...) QEMU_PRINTF(2, 3);
 bool qemu_log_set_file(const char *path, GError **errp);
 /* Makes descriptor fd the log file; nothing while the log is stderr. */
 void qemu_log_to_descriptor(int fd);
+/* The items of -d, one a line. */
+void qemu_log_list(FILE *out);
 bool qemu_log_parse(const char *items, GError **errp);
 #endif

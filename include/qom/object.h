@@ -247,9 +247,9 @@ void object_property_foreach(Object *obj, void (*fn)(const ObjectProperty *, voi
 
 /* --- texts for users ---------------------------------------------------------------------------------------------- */
 
-/* The text for "-object help" or "-object TYPE,help" when text (an option's argument) asks for it, else NULL.  An unknown type gives
- * a text that says so. */
-GString *user_creatable_help(const char *text);
+/* The text for "-object help" or "-object TYPE,help" when text (an option's argument) asks for it, else NULL.  NULL with errp
+ * for an unknown type. */
+GString *user_creatable_help(const char *text, GError **errp);
 /* The type that text, an option's argument, asks help for: "help", "?" give an empty string, "X,help", "X,?" give "X"; NULL: no help
  * is asked for. g_free. */
 char *help_request(const char *text);

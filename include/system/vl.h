@@ -41,9 +41,14 @@ typedef enum OptionsResult { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_FAILED } Options
 
 /* Fills vm_config.  DONE: help or the version was printed; FAILED: errp is set. */
 OptionsResult options_parse(int argc, char **argv, GError **errp);
+/* What to use in place of an option that QEMU has and this program has not; NULL: QEMU has none of
+ * that name. */
+const char *option_foreign(const char *name);
 /* The help text of all options, aligned. */
 void options_print_help(FILE *out);
 
+/* DONE: an option's value asked for help, which was printed; FAILED: for something that there is not. */
+OptionsResult help_requested(GError **errp);
 /* Creates everything that vm_config asks for.  DONE: some "help" value was printed. Main loop. */
 OptionsResult vm_create(GError **errp);
 /* The machine's class by name or alias; NULL: the default one.  NULL with errp. */

@@ -80,10 +80,52 @@ static GArray *device_regions(DeviceState *dev)
     return list;
 }
 
+/* Length of a region's name without the number at its end. */
+static size_t stem_length(const char *name)
+{
+    size_t n = strlen(name);
+
+    while (n && g_ascii_isdigit(name[n - 1])) {
+        n--;
+    }
+    return n;
+}
+
+/* Their names for a message; a row of names that differ in a number only is one item.  g_free. */
+static char *region_names(const GArray *list)
+{
+    GString *out = g_string_new(NULL);
+
+    for (unsigned i = 0, last; i < list->len; i = last + 1) {
+        const NamedRegion *n = &g_array_index(list, NamedRegion, i), *other;
+        size_t stem = stem_length(n->mr->name);
+
+        last = i;
+        while (n->number < 0 && n->mr->name[stem] && last + 1 < list->len) {
+            other = &g_array_index(list, NamedRegion, last + 1);
+            if (other->number >= 0 || stem_length(other->mr->name) != stem ||
+                !other->mr->name[stem] || strncmp(other->mr->name, n->mr->name, stem)) {
+                break;
+            }
+            last++;
+        }
+        other = &g_array_index(list, NamedRegion, last);
+        g_string_append(out, out->len ? ", " : "");
+        if (n->number >= 0) {
+            g_string_append_printf(out, "%d (%s)", n->number, n->mr->name);
+        } else if (last > i) {
+            g_string_append_printf(out, "%s...%s", n->mr->name, other->mr->name + stem);
+        } else {
+            g_string_append(out, n->mr->name);
+        }
+    }
+    return g_string_free(out, FALSE);
+}
+
 static MemoryRegion *find_region(IoRegionFd *ior, DeviceState *dev, GError **errp)
 {
     g_autoptr(GArray) list = device_regions(dev);
-    g_autoptr(GString) names = g_string_new(NULL);
+    g_autofree char *names = NULL;
     char *end;
     long number = strtol(ior->region, &end, 0);
     bool by_number = end != ior->region && !*end;
@@ -94,15 +136,10 @@ static MemoryRegion *find_region(IoRegionFd *ior, DeviceState *dev, GError **err
         if (by_number ? n->number == number : strcmp(n->mr->name, ior->region) == 0) {
             return n->mr;
         }
-        g_string_append_printf(names, "%s", names->len ? ", " : "");
-        if (n->number >= 0) {
-            g_string_append_printf(names, "%d (%s)", n->number, n->mr->name);
-        } else {
-            g_string_append(names, n->mr->name);
-        }
     }
-    error_setg(errp, "ioregionfd '%s': device '%s' has no region=%s; it has %s", ior->id,
-               ior->device, ior->region, names->len ? names->str : "none");
+    names = region_names(list);
+    error_setg(errp, "-object ioregionfd,id=%s,region=%s: device '%s' has no region=%s; it has %s",
+               ior->id, ior->region, ior->device, ior->region, *names ? names : "none");
     return NULL;
 }
 

@@ -29,6 +29,7 @@ static bool set_feature(Object *obj, const ObjectProperty *prop, json_object *va
 
     if (json_object_is_type(value, json_type_string)) {
         if (!parse_bool(prop->name, json_object_get_string(value), &on, errp)) {
+            error_name_option(errp, "-cpu", NULL);
             return false;
         }
     } else if (json_object_is_type(value, json_type_boolean)) {

@@ -277,15 +277,6 @@ static void test_chardevs(void)
     refused(BASE "-qtest unix:/no/such/socket", "/no/such/socket");
 }
 
-static void test_no_kvm(void)
-{
-    if (access("/dev/kvm", R_OK | W_OK) == 0) {
-        g_test_skip("/dev/kvm is here");
-        return;
-    }
-    refused("-machine q35 -accel kvm -display none -nodefaults", "/dev/kvm");
-}
-
 /* Engines that the host has not are errors, never a silent fallback. */
 static void test_engine(void)
 {
@@ -396,7 +387,6 @@ int main(int argc, char **argv)
     g_test_add_func("/cmdline/regions", test_regions);
     g_test_add_func("/cmdline/images", test_images);
     g_test_add_func("/cmdline/chardevs", test_chardevs);
-    g_test_add_func("/cmdline/no-kvm", test_no_kvm);
     g_test_add_func("/cmdline/engine", test_engine);
     g_test_add_func("/cmdline/run-time", test_run_time);
     g_test_add_func("/cmdline/help", test_help);

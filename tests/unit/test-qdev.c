@@ -344,21 +344,24 @@ static void test_lines(void)
 
 static void test_help(void)
 {
-    GString *out = qdev_device_help("help");
+    GString *out = qdev_device_help("help", NULL);
+    g_autoptr(GError) err = NULL;
 
     g_assert_nonnull(strstr(out->str, "Misc devices:\nname \"card\", bus Rack, desc \"A card\"\n"));
     g_assert_null(strstr(out->str, "secret-card"));
     g_assert_null(strstr(out->str, "\"rack\""));
     g_string_free(out, true);
-    out = qdev_device_help("card,help");
+    out = qdev_device_help("card,help", NULL);
     g_assert_cmpstr(out->str, ==,
                     "card options:\n  fail=<str>\n  speed=<uint32>         - in furlongs (default: "
                     "10)\n  tag=<str>\n");
     g_string_free(out, true);
-    out = qdev_device_help("crd,help");
-    g_assert_nonnull(strstr(out->str, "'card'"));
-    g_string_free(out, true);
-    g_assert_null(qdev_device_help("card,id=help"));
+    g_assert_null(qdev_device_help("crd,help", &err));
+    g_assert_nonnull(strstr(err->message, "'card'"));
+    g_clear_error(&err);
+    g_assert_null(qdev_device_help("quite-something-else,help", &err));
+    g_assert_nonnull(strstr(err->message, "-device help"));
+    g_assert_null(qdev_device_help("card,id=help", NULL));
     out = qdev_print_qtree();
     g_assert_nonnull(strstr(
         out->str, "bus: main-system-bus\n  type System\n  dev: rack, id \"\"\n    bus: rack.0\n"

@@ -478,21 +478,21 @@ static void test_user_creatable(void)
 
 static void test_help(void)
 {
-    GString *out = user_creatable_help("help");
+    GString *out = user_creatable_help("help", NULL);
+    g_autoptr(GError) err = NULL;
 
     g_assert_nonnull(strstr(out->str, "  toy\n"));
     g_assert_null(strstr(out->str, "vehicle"));
     g_string_free(out, true);
-    out = user_creatable_help("robot-2.0,x,help"); /* up to the first comma */
-    g_assert_nonnull(strstr(out->str, "'robot-2.0'"));
-    g_string_free(out, true);
-    out = user_creatable_help("toy,id=x,?");
+    g_assert_null(user_creatable_help("robot-2.0,x,help", &err)); /* up to the first comma */
+    g_assert_nonnull(strstr(err->message, "'robot-2.0'"));
+    out = user_creatable_help("toy,id=x,?", NULL);
     g_assert_nonnull(strstr(out->str, "level=<uint8>"));
     g_assert_nonnull(strstr(out->str, "how loud (default: 7)\n"));
     g_assert_null(strstr(out->str, "type="));
     g_string_free(out, true);
-    g_assert_null(user_creatable_help("toy,id=help"));
-    g_assert_null(user_creatable_help("{'qom-type': 'toy', 'id': 'x,help"));
+    g_assert_null(user_creatable_help("toy,id=help", NULL));
+    g_assert_null(user_creatable_help("{'qom-type': 'toy', 'id': 'x,help", NULL));
 }
 
 static void *look_up(void *arg)
