@@ -175,7 +175,7 @@ static void test_drive(void)
     drive_fails("cache=fast is not valid", "file=x,if=none,cache=fast");
     drive_fails("werror=perhaps", "file=x,if=none,werror=perhaps");
     drive_fails("unknown protocol 'nbd'", "file=nbd://host/x,if=none");
-    drive_fails("needs file=", "if=none,id=e");
+    drive_fails("give file=NAME", "if=none,id=e");
     drive_fails("Could not open", "file=/nonexistent/x,if=none,id=e");
     drive_fails("has no parameter 'fromat'", "file=null-co://,if=none,id=e,fromat=raw");
     g_assert_null(blk_find("e"));
