@@ -377,6 +377,15 @@ static const char *machine_option(const char *key)
     return text;
 }
 
+/* One that QEMU has, and this has not. */
+static bool is_foreign_accel(json_object *given)
+{
+    static const char *const names[] = {"tcg", "xen", "hvf", "nvmm", "whpx", "mshv", "hax", NULL};
+
+    return g_strv_contains(names,
+                           json_object_get_string(json_object_object_get(given, "accel")) ?: "");
+}
+
 bool vm_check_accels(GError **errp)
 {
     const char *irqchip = machine_option("kernel-irqchip");
@@ -389,8 +398,12 @@ bool vm_check_accels(GError **errp)
     }
     list = accel_candidates(machine_option("accel"), &implied, errp);
     for (unsigned i = 0; list && i < list->len; i++) {
-        AccelState *accel = accel_new(list->pdata[i], irqchip, errp);
+        AccelState *accel;
 
+        if (list->len > 1 && is_foreign_accel(list->pdata[i])) {
+            continue; /* one of several to choose from, as scripts give them */
+        }
+        accel = accel_new(list->pdata[i], irqchip, errp);
         if (!accel) {
             return false;
         }

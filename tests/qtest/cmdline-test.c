@@ -163,8 +163,10 @@ static void test_devices(void)
     refused(BASE "-device nvme,serial=x,drive=nobody", "nobody");
     refused(BASE "-device nvme,serial=x,bus=nobus", "nobus");
     refused(BASE "-device nvme,serial=x,addr=99", "99");
-    refused(BASE "-device nvme,serial=x,addr=4 -device nvme,serial=y,addr=4", "-device nvme,serial=y|in use");
-    refused(BASE "-device nvme,serial=x,id=a -device nvme,serial=y,id=a", "Duplicate device ID 'a'");
+    refused(BASE "-device nvme,serial=x,addr=4 -device nvme,serial=y,addr=4",
+            "-device nvme,serial=y|in use");
+    refused(BASE "-device nvme,serial=x,id=a -device nvme,serial=y,id=a",
+            "Duplicate device ID 'a'");
     refused(BASE "-device nvme,serial=x,id=9a", "id '9a' is not valid|a letter");
     refused(BASE "-device nvme", "serial=TEXT");
     refused(BASE "-device id=x", "'driver' is missing");
@@ -286,9 +288,27 @@ static void test_engine(void)
     refused("-machine none,kernel_irqchip=bogus -accel kvm", "-machine kernel-irqchip=bogus|split");
     refused("-machine q35 -accel qtest -accel kvm,ioregionfd=bogus", "ioregionfd=bogus|'user'");
     refused("-machine q35 -accel qtest -accel kvm,foo=1", "-accel kvm,foo=1|kernel-irqchip");
-    refused("-machine q35 -accel qtest -accel tcg", "-accel tcg|use kvm");
-    refused("-machine q35,accel=qtest:tcg", "tcg|use kvm");
+    refused("-machine q35 -accel qtest -accel tgc", "-accel tgc|use kvm");
+    refused("-machine q35,accel=qtest:kmv", "kmv|use kvm");
+    refused("-machine q35 -accel tcg", "-accel tcg|use kvm");
+    refused("-machine q35,accel=tcg", "tcg|use kvm");
     refused("-machine q35 -accel qtest,foo=1", "-accel qtest,foo=1|leave it out");
+}
+
+/* One that QEMU has may stand in a list to choose from. */
+static void test_foreign_accels(void)
+{
+    static const char *const lists[] = {"-accel qtest -accel tcg", "-accel tcg -accel qtest",
+                                        "-machine accel=qtest:tcg", "-machine accel=tcg:qtest"};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(lists); i++) {
+        g_autofree char *args = g_strdup_printf(
+            "-display none -nodefaults %s -device isa-debug-exit,id=x -device x,help -S", lists[i]);
+        g_autofree char *out = NULL;
+
+        g_assert_cmpint(qtest_run(args, &out), ==, 1);
+        g_assert_nonnull(strstr(out, "-device x")); /* it got that far */
+    }
 }
 
 /* The same mistakes at run time. */
@@ -388,6 +408,7 @@ int main(int argc, char **argv)
     g_test_add_func("/cmdline/images", test_images);
     g_test_add_func("/cmdline/chardevs", test_chardevs);
     g_test_add_func("/cmdline/engine", test_engine);
+    g_test_add_func("/cmdline/foreign-accels", test_foreign_accels);
     g_test_add_func("/cmdline/run-time", test_run_time);
     g_test_add_func("/cmdline/help", test_help);
     ret = g_test_run();
