@@ -6,6 +6,7 @@
 
 #include <malloc.h>
 #include <pthread.h>
+#include <sys/resource.h>
 
 /* For threads that libraries start: a stack that can hold a huge page is cleared, and kept, 2 MiB
  * at a time. */
@@ -20,6 +21,18 @@ static void small_stacks(void)
     }
 }
 
+/* Queues, interrupts and connections have descriptors, many more than the soft limit of old, which is
+ * there for select().  Nothing here uses that. */
+static void many_descriptors(void)
+{
+    struct rlimit lim;
+
+    if (getrlimit(RLIMIT_NOFILE, &lim) == 0 && lim.rlim_cur < lim.rlim_max) {
+        lim.rlim_cur = lim.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &lim);
+    }
+}
+
 int main(int argc, char **argv)
 {
     GError *err = NULL;
@@ -29,6 +42,7 @@ int main(int argc, char **argv)
      */
     mallopt(M_ARENA_MAX, 1);
     small_stacks();
+    many_descriptors();
     atexit(startup_files_remove); /* whatever ends a start that does not succeed */
     error_set_progname(argv[0]);
     switch (options_parse(argc, argv, &err)) {
