@@ -65,13 +65,14 @@ bool daemon_ready(GError **errp)
         error_setg_errno(errp, errno, "-daemonize: cannot open /dev/null; make the device node");
         return false;
     }
+    dup2(null, STDERR_FILENO);
+    qemu_log_to_descriptor(STDERR_FILENO);
+    close(null);
+    /* All is as it will be when the caller hears of it. */
     if (RETRY_ON_EINTR(write(ready_fd, &status, 1)) != 1) {
         error_setg_errno(errp, errno, "-daemonize: the process that waited for the start is gone");
         return false;
     }
-    dup2(null, STDERR_FILENO);
-    qemu_log_to_descriptor(STDERR_FILENO);
-    close(null);
     close(ready_fd);
     ready_fd = -1;
     return true;

@@ -313,9 +313,15 @@ static bool create_device(const char *text, GError **errp)
     return true;
 }
 
+/* The first serial port and the monitor are on the caller's terminal. */
+static bool wants_console(void)
+{
+    return vm_config.nographic && !vm_config.nodefaults && !vm_config.serials;
+}
+
 static bool create_serials(GError **errp)
 {
-    bool console = vm_config.nographic && !vm_config.nodefaults && !vm_config.serials;
+    bool console = wants_console();
     bool shared = console && !vm_config.monitors && !vm_config.mons && !vm_config.qmps;
     int n = 0;
 
@@ -462,7 +468,7 @@ static bool create_servers(GError **errp)
 /* A daemon gives its caller's streams back. */
 static bool check_daemonize(GError **errp)
 {
-    if (vm_config.daemonize && vm_config.nographic) {
+    if (vm_config.daemonize && wants_console()) {
         error_setg(errp, "-daemonize and -nographic exclude each other: a daemon has no standard "
                          "input and output; use -display none, with -serial file:PATH or "
                          "unix:PATH,server=on,wait=off");

@@ -249,12 +249,27 @@ static void test_daemon_log(void)
     drop("log");
 }
 
+/* libvirt's way to ask what there is: -nographic that puts nothing on a terminal. */
+static void test_daemon_probe(void)
+{
+    g_autofree char *out = NULL;
+
+    g_assert_cmpint(qtest_run_in(dir,
+                                 "-S -no-user-config -nodefaults -nographic -machine "
+                                 "none,accel=qtest:tcg -qmp unix:q,server=on,wait=off -pidfile pid "
+                                 "-daemonize",
+                                 &out),
+                    ==, 0);
+    g_assert_cmpstr(out, ==, "");
+    end_daemon(daemon_pid());
+    g_assert_false(there("q"));
+}
+
 static void test_daemon_and_stdio(void)
 {
     static const struct {
         const char *args, *words;
     } t[] = {
-        {"-nographic", "-daemonize|-nographic|-display none"},
         {"-serial stdio", "-serial stdio|-daemonize|file:PATH"},
         {"-serial mon:stdio", "-serial mon:stdio|-daemonize|file:PATH"},
         {"-monitor stdio", "-monitor stdio|-daemonize|file:PATH"},
@@ -267,6 +282,8 @@ static void test_daemon_and_stdio(void)
     for (unsigned i = 0; i < G_N_ELEMENTS(t); i++) {
         qtest_refused_in(dir, t[i].words, BASE "-daemonize -pidfile pid %s", t[i].args);
     }
+    qtest_refused_in(dir, "-daemonize|-nographic|-display none",
+                     "-accel qtest -daemonize -pidfile pid -nographic");
 }
 
 int main(int argc, char **argv)
@@ -281,6 +298,7 @@ int main(int argc, char **argv)
     g_test_add_func("/cmdline/start/pidfile", test_pidfile);
     g_test_add_func("/cmdline/start/daemonize", test_daemonize);
     g_test_add_func("/cmdline/start/daemon-log", test_daemon_log);
+    g_test_add_func("/cmdline/start/daemon-probe", test_daemon_probe);
     g_test_add_func("/cmdline/start/daemon-and-stdio", test_daemon_and_stdio);
     ret = g_test_run();
     rmdir(dir);
