@@ -64,7 +64,7 @@ static bool physical_rw(uint64_t addr, uint8_t *buf, size_t n, bool is_write)
 
 bool gdb_memory_rw(CPUState *cpu, uint64_t addr, uint8_t *buf, size_t n, bool is_write)
 {
-    g_autoptr(Object) hold = object_ref(cpu); /* it may be unplugged meanwhile */
+    g_autoptr(Object) hold G_GNUC_UNUSED = object_ref(cpu); /* it may be unplugged meanwhile */
 
     while (n) {
         size_t part = MIN(n, PAGE - addr % PAGE);

@@ -122,15 +122,14 @@ static void test_malformed_requests(void)
     qtest_qmp_ok(s, "{'execute': 'query-name'}");
 }
 
-/* One error, and then the stream is in order again. */
 /* Which of two members of one name would count?  Neither: nothing is executed. */
 static void test_twice(void)
 {
     static const char *const requests[] = {
         "{'execute': 'query-name', 'execute': 'quit'}",
         "{'execute': 'quit', '\\u0065xecute': 'query-name'}",
-        "{'execute': 'human-monitor-command', 'arguments': {'command-line': 'quit', "
-        "'command-line': 'info name'}}",
+        ("{'execute': 'human-monitor-command', 'arguments': {'command-line': 'quit', "
+         "'command-line': 'info name'}}"),
     };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(requests); i++) {
@@ -141,6 +140,7 @@ static void test_twice(void)
     qtest_qmp_ok(s, "{'execute': 'query-name'}");
 }
 
+/* One error, and then the stream is in order again. */
 static void test_syntax_errors(void)
 {
     static const char *const bad[] = {
