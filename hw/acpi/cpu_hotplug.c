@@ -2,66 +2,32 @@
 /* The processors' hot-plug registers (see hw/acpi/cpu_hotplug.h). */
 #include "hw/acpi/cpu_hotplug.h"
 
-#include "hw/acpi/ost.h"
-#include "qapi/qapi-events.h"
-#include "system/runstate.h"
-
 enum { REG_SELECTOR = 0, REG_FLAGS = 4, REG_COMMAND = 5, REG_DATA = 8 };
-/* Read as state, written to clear or to act. */
-enum { FLAG_ENABLED = BIT(0), FLAG_INSERT = BIT(1), FLAG_REMOVE = BIT(2), FLAG_EJECT = BIT(3) };
 enum { CMD_NEXT_EVENT = 0, CMD_OST_EVENT = 1, CMD_OST_STATUS = 2, CMD_ARCH_ID = 3 };
-
-static CPUHotplugSlot *selected(CPUHotplug *s)
-{
-    return s->selector < s->n ? &s->slots[s->selector] : NULL;
-}
-
-/* --- reads ----------------------------------------------------------------------------------- */
-
-static uint8_t flags(const CPUHotplugSlot *slot)
-{
-    return (slot->cpu && !slot->ejecting ? FLAG_ENABLED : 0) | (slot->insert ? FLAG_INSERT : 0) |
-           (slot->remove ? FLAG_REMOVE : 0);
-}
 
 static uint64_t hotplug_read(void *opaque, hwaddr offset, unsigned size)
 {
     CPUHotplug *s = opaque;
-    QEMU_LOCK_GUARD(&s->lock);
-    CPUHotplugSlot *slot = selected(s);
+    QEMU_LOCK_GUARD(&s->slots.lock);
+    AcpiSlot *slot = acpi_slots_selected(&s->slots);
 
     if (!slot) {
         return 0;
     }
     switch (offset) {
     case REG_FLAGS:
-        return flags(slot);
+        return acpi_slot_flags(slot);
     case REG_DATA:
-        return s->command == CMD_NEXT_EVENT ? s->selector
-               : s->command == CMD_ARCH_ID  ? slot->apic_id
+        return s->command == CMD_NEXT_EVENT ? s->slots.selector
+               : s->command == CMD_ARCH_ID  ? s->apic_ids[s->slots.selector]
                                             : 0;
     default:
         return 0; /* the upper half of an APIC id, which has none; reserved */
     }
 }
 
-/* --- writes ---------------------------------------------------------------------------------- */
-
-static void write_flags(CPUHotplug *s, CPUHotplugSlot *slot, uint8_t val)
-{
-    if (val & FLAG_INSERT) {
-        slot->insert = false;
-    } else if (val & FLAG_REMOVE) {
-        slot->remove = false;
-    } else if ((val & FLAG_EJECT) && slot->cpu && slot->cpu->cpu_index) {
-        /* Asked or not: an OS may let a processor go of its own accord. */
-        slot->ejecting = true;
-        aio_bh_schedule(s->eject_bh);
-    }
-}
-
 /* The next one with an event from the selected one on, around the end. */
-static void select_event(CPUHotplug *s)
+static void select_event(AcpiSlots *s)
 {
     for (unsigned i = 0; i < s->n; i++) {
         unsigned at = (s->selector + i) % s->n;
@@ -80,31 +46,27 @@ static void write_command(CPUHotplug *s, uint8_t val)
     }
     s->command = val;
     if (val == CMD_NEXT_EVENT) {
-        select_event(s);
+        select_event(&s->slots);
     }
 }
 
-static void write_data(CPUHotplug *s, CPUHotplugSlot *slot, uint32_t val)
+static void write_data(CPUHotplug *s, AcpiSlot *slot, uint32_t val)
 {
     if (s->command == CMD_OST_EVENT) {
         slot->ost_event = val;
     } else if (s->command == CMD_OST_STATUS) {
-        slot->ost_source = slot->ost_event;
-        slot->ost_status = val;
-        slot->ost_event = 0;
-        slot->ost_pending = true;
-        aio_bh_schedule(s->ost_bh);
+        acpi_slot_ost_status(&s->slots, slot, val);
     }
 }
 
 static void hotplug_write(void *opaque, hwaddr offset, uint64_t data, unsigned size)
 {
     CPUHotplug *s = opaque;
-    QEMU_LOCK_GUARD(&s->lock);
-    CPUHotplugSlot *slot = selected(s);
+    QEMU_LOCK_GUARD(&s->slots.lock);
+    AcpiSlot *slot = acpi_slots_selected(&s->slots);
 
     if (offset == REG_SELECTOR) {
-        s->selector = data;
+        s->slots.selector = data;
         return;
     }
     if (!slot) {
@@ -112,7 +74,7 @@ static void hotplug_write(void *opaque, hwaddr offset, uint64_t data, unsigned s
     }
     switch (offset) {
     case REG_FLAGS:
-        write_flags(s, slot, data);
+        acpi_slot_write_flags(&s->slots, slot, data, s->slots.selector != 0);
         break;
     case REG_COMMAND:
         write_command(s, data);
@@ -133,154 +95,29 @@ static const MemoryRegionOps hotplug_ops = {
     .impl = {.min_access_size = 1, .max_access_size = 4},
 };
 
-/* --- main loop ------------------------------------------------------------------------------- */
-
-/* One of those that the guest has ejected, taken out of its slot; NULL: there is none. */
-static CPUState *take_ejected(CPUHotplug *s)
-{
-    QEMU_LOCK_GUARD(&s->lock);
-
-    for (unsigned n = 0; n < s->n; n++) {
-        CPUHotplugSlot *slot = &s->slots[n];
-        CPUState *cpu = slot->cpu;
-
-        if (cpu && slot->ejecting) {
-            slot->cpu = NULL;
-            slot->ejecting = slot->insert = slot->remove = false;
-            return cpu;
-        }
-    }
-    return NULL;
-}
-
-static void eject(void *opaque)
-{
-    CPUHotplug *s = opaque;
-    CPUState *cpu;
-
-    while ((cpu = take_ejected(s))) {
-        DEVICE(cpu)->pending_unplug = true;
-        qdev_unplug_complete(DEVICE(cpu));
-        s->ejected(s->opaque);
-    }
-}
-
-/* The report about slot n, once; *stays: the processor that it says will not go, or NULL. */
-static bool take_ost(CPUHotplug *s, unsigned n, ACPIOSTInfo *info, CPUState **stays)
-{
-    QEMU_LOCK_GUARD(&s->lock);
-    CPUHotplugSlot *slot = &s->slots[n];
-
-    if (!slot->ost_pending) {
-        return false;
-    }
-    slot->ost_pending = false;
-    info->source = slot->ost_source;
-    info->status = slot->ost_status;
-    info->device = slot->cpu ? DEVICE(slot->cpu)->id : NULL;
-    *stays = NULL;
-    if (acpi_ost_is_refusal(slot->ost_source, slot->ost_status) && !slot->ejecting) {
-        slot->remove = false;
-        *stays = slot->cpu;
-    }
-    return true;
-}
-
-static void tell_ost(CPUHotplug *s, unsigned n)
-{
-    g_autofree char *slot_name = NULL;
-    ACPIOSTInfo info = {.slot_type = ACPI_SLOT_TYPE_CPU};
-    CPUState *stays;
-
-    if (!take_ost(s, n, &info, &stays)) {
-        return;
-    }
-    info.slot = slot_name = g_strdup_printf("%u", n);
-    qapi_event_send_acpi_device_ost(&info);
-    if (stays && DEVICE(stays)->pending_unplug) {
-        g_autofree char *path = object_get_canonical_path(OBJECT(stays));
-
-        DEVICE(stays)->pending_unplug = false; /* it may be asked again */
-        qapi_event_send_device_unplug_guest_error(DEVICE(stays)->id, path);
-    }
-}
-
-static void ost(void *opaque)
-{
-    CPUHotplug *s = opaque;
-
-    for (unsigned n = 0; n < s->n; n++) {
-        tell_ost(s, n);
-    }
-}
-
 void cpu_hotplug_plug(CPUHotplug *s, CPUState *cpu, bool announced)
 {
-    qemu_mutex_lock(&s->lock);
-    s->slots[cpu->cpu_index].cpu = cpu;
-    s->slots[cpu->cpu_index].insert = announced;
-    s->slots[cpu->cpu_index].remove = false;
-    qemu_mutex_unlock(&s->lock);
-    if (announced) {
-        acpi_pm_gpe(s->pm, CPU_HOTPLUG_GPE);
-    }
+    acpi_slots_plug(&s->slots, cpu->cpu_index, DEVICE(cpu), announced);
 }
 
 void cpu_hotplug_unplug_request(CPUHotplug *s, CPUState *cpu)
 {
-    qemu_mutex_lock(&s->lock);
-    s->slots[cpu->cpu_index].remove = true;
-    qemu_mutex_unlock(&s->lock);
-    acpi_pm_gpe(s->pm, CPU_HOTPLUG_GPE);
-}
-
-/* A guest that starts anew finds its processors without being told of them, and has no use for
- * those that its predecessor was to let go. */
-static void forget_events(CPUHotplug *s)
-{
-    QEMU_LOCK_GUARD(&s->lock);
-
-    for (unsigned n = 0; n < s->n; n++) {
-        CPUHotplugSlot *slot = &s->slots[n];
-
-        slot->insert = slot->remove = false;
-        slot->ejecting |= slot->cpu && DEVICE(slot->cpu)->pending_unplug;
-        slot->ost_event = 0;
-    }
-    s->selector = 0;
-    s->command = 0;
-}
-
-static bool has_events(CPUHotplug *s)
-{
-    QEMU_LOCK_GUARD(&s->lock);
-
-    for (unsigned n = 0; n < s->n; n++) {
-        if (s->slots[n].insert || s->slots[n].remove) {
-            return true;
-        }
-    }
-    return false;
+    acpi_slots_unplug_request(&s->slots, cpu->cpu_index);
 }
 
 void cpu_hotplug_reset(CPUHotplug *s)
 {
-    if (!qemu_system_is_waking()) {
-        forget_events(s);
-        eject(s);
-    } else if (has_events(s)) {
-        acpi_pm_gpe(s->pm, CPU_HOTPLUG_GPE); /* the reset took it */
+    if (acpi_slots_reset(&s->slots)) {
+        QEMU_LOCK_GUARD(&s->slots.lock);
+
+        s->command = 0;
     }
 }
 
 void cpu_hotplug_init(CPUHotplug *s, Object *owner, AcpiPM *pm, unsigned n, uint16_t base)
 {
-    qemu_mutex_init(&s->lock);
-    s->pm = pm;
-    s->n = n;
-    s->slots = g_new0(CPUHotplugSlot, n);
-    s->eject_bh = aio_bh_new(aio_get_main(), eject, s);
-    s->ost_bh = aio_bh_new(aio_get_main(), ost, s);
+    acpi_slots_init(&s->slots, pm, CPU_HOTPLUG_GPE, ACPI_SLOT_TYPE_CPU, n);
+    s->apic_ids = g_new0(uint32_t, n);
     memory_region_init_io(&s->io, owner, &hotplug_ops, s, "acpi-cpu-hotplug", CPU_HOTPLUG_SIZE);
     memory_region_add_subregion(get_system_io(), base, &s->io);
 }

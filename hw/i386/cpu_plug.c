@@ -180,12 +180,12 @@ bool pc_cpu_hotplug_init(PCMachineState *pc, GError **errp)
 
     pc->cpu_hotplug = g_new0(CPUHotplug, 1);
     cpu_hotplug_init(pc->cpu_hotplug, OBJECT(pc), pc->pm, smp->max_cpus, pc->board->cpu_ports);
-    pc->cpu_hotplug->ejected = count_changed;
-    pc->cpu_hotplug->opaque = pc;
+    pc->cpu_hotplug->slots.ejected = count_changed;
+    pc->cpu_hotplug->slots.opaque = pc;
     for (unsigned n = 0; n < smp->max_cpus; n++) {
         CPUTopoIds ids;
 
-        machine_cpu_topo(smp, n, &ids, &pc->cpu_hotplug->slots[n].apic_id);
+        machine_cpu_topo(smp, n, &ids, &pc->cpu_hotplug->apic_ids[n]);
         if (cpu_by_index(n)) {
             cpu_hotplug_plug(pc->cpu_hotplug, cpu_by_index(n), false);
         }

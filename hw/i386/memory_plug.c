@@ -19,25 +19,25 @@ void pc_memory_hotplug_area(const PCMachineState *pc, uint64_t *base, uint64_t *
 
 static const PCDIMM *in_slot(const MemoryHotplug *s, unsigned n)
 {
-    return s->slots[n].dimm; /* the main loop alone changes it */
+    return PC_DIMM(s->slots.slots[n].dev); /* the main loop alone changes it */
 }
 
 static bool choose_slot(const MemoryHotplug *s, PCDIMM *dimm, GError **errp)
 {
-    if (dimm->slot >= (int)s->n || dimm->slot < -1) {
+    if (dimm->slot >= (int)s->slots.n || dimm->slot < -1) {
         error_setg(errp, "pc-dimm: slot %d does not exist: -m slots= has 0 to %u", dimm->slot,
-                   s->n - 1);
+                   s->slots.n - 1);
         return false;
     }
     if (dimm->slot >= 0 && in_slot(s, (unsigned)dimm->slot)) {
         error_setg(errp, "pc-dimm: slot %d is busy", dimm->slot);
         return false;
     }
-    for (unsigned n = 0; n < s->n && dimm->slot < 0; n++) {
+    for (unsigned n = 0; n < s->slots.n && dimm->slot < 0; n++) {
         dimm->slot = in_slot(s, n) ? -1 : (int)n;
     }
     if (dimm->slot < 0) {
-        error_setg(errp, "pc-dimm: no free slots available: there are %u (-m slots=)", s->n);
+        error_setg(errp, "pc-dimm: no free slots available: there are %u (-m slots=)", s->slots.n);
         return false;
     }
     return true;
@@ -46,7 +46,7 @@ static bool choose_slot(const MemoryHotplug *s, PCDIMM *dimm, GError **errp)
 /* A module that [addr, addr + size) would touch; NULL: none. */
 static const PCDIMM *in_the_way(const MemoryHotplug *s, uint64_t addr, uint64_t size)
 {
-    for (unsigned n = 0; n < s->n; n++) {
+    for (unsigned n = 0; n < s->slots.n; n++) {
         const PCDIMM *d = in_slot(s, n);
 
         if (d && addr < d->addr + pc_dimm_size(d) && d->addr < addr + size) {
