@@ -22,6 +22,7 @@ sys.dont_write_bytecode = True
 
 import images  # noqa: E402
 import initramfs  # noqa: E402
+import keep_vm  # noqa: E402
 import kmod  # noqa: E402
 from vm import Vm, VmError  # noqa: E402
 
@@ -193,6 +194,7 @@ def swap_kvm(modules):
     subprocess.run(kmod.unload_command(), shell=True, check=True)
     for module in modules:
         subprocess.run(['busybox', 'insmod', str(module)], check=True)
+    subprocess.run(keep_vm.command('start'), shell=True, check=True)
 
 
 def measure_engines(options, emulators, lab, image):

@@ -145,7 +145,7 @@ def run(images, command, folder, limit, say, needs=(), cpus=2, memory=3072, icou
     (out / 'script').write_text(f'''export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME={scratch}/tmp LANG=C.UTF-8
 export OUT={scratch}/out TMPDIR={scratch}/tmp PYTHONDONTWRITEBYTECODE=1
 cd {scratch}/tmp
-{keep_vm.command('start') if not icount else ':'}
+{keep_vm.command('start')}
 {command}
 ''')
     console, speech = folder / 'console.log', folder / 'speech.log'
