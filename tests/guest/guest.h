@@ -75,6 +75,27 @@ extern volatile uint32_t apic_count[0x30], nmi_count;
 extern void (*apic_handler[0x30])(void);
 #define LAPIC_BASE 0xfee00000u
 #define IOAPIC_BASE 0xfec00000u
+static inline uint64_t rdtsc(void)
+{
+    uint32_t low, high;
+
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (uint64_t)high << 32 | low;
+}
+
+/* PCI configuration space of bus 0. */
+static inline uint32_t config_read(unsigned devfn, unsigned reg)
+{
+    outl(0xcf8, 0x80000000u | (devfn << 8) | reg);
+    return inl(0xcfc);
+}
+
+static inline void config_write(unsigned devfn, unsigned reg, uint32_t v)
+{
+    outl(0xcf8, 0x80000000u | (devfn << 8) | reg);
+    outl(0xcfc, v);
+}
+
 static inline uint32_t ioapic_read(uint32_t reg)
 {
     MMIO(uint32_t, IOAPIC_BASE) = reg;
@@ -91,7 +112,8 @@ static inline void halt(void)
 {
     __asm__ volatile("sti; hlt; cli" : : : "memory");
 }
-/* Time for pending interrupts; a KVM that emulates instructions looks for them now and then only. */
+/* Time for pending interrupts; a KVM that emulates instructions looks for them now and then only.
+ */
 static inline void let_in(void)
 {
     __asm__ volatile("sti" : : : "memory");

@@ -27,7 +27,8 @@ static void test_pic(void)
     irq_init(1 << 2 | 1 << LINE | 1 << SLAVE_LINE);
     line(LINE, 1);
     outb(0x20, 0x0c);
-    /* KVM's chip neither sets bit 7 nor goes into service; the emulator's does, see its unit tests. */
+    /* KVM's chip neither sets bit 7 nor goes into service; the emulator's does, see its unit tests.
+     */
     tap_equal(inb(0x20) & 7, LINE, "8259: poll tells the input");
     outb(0x20, 0x60 | LINE);
     tap_equal(in_service(0x20), 0, "8259: specific end of interrupt");
@@ -63,8 +64,8 @@ static void program(unsigned pin, uint32_t low)
     ioapic_write(0x10 + 2 * pin, low);
 }
 
-/* A KVM that emulates instructions may enter a handler twice for one interrupt: the second time remote
- * IRR is clear. */
+/* A KVM that emulates instructions may enter a handler twice for one interrupt: the second time
+ * remote IRR is clear. */
 static bool is_real(void)
 {
     uint32_t e = ioapic_read(0x10 + 2 * LEVEL_LINE);
@@ -183,14 +184,6 @@ typedef struct KvmClock {
 } KvmClock;
 static volatile KvmClock kvm_clock __attribute__((aligned(32)));
 
-static uint64_t rdtsc(void)
-{
-    uint32_t low, high;
-
-    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-    return (uint64_t)high << 32 | low;
-}
-
 /* Microseconds of the host's clock: low 32 bits. */
 static uint32_t kvm_us(void)
 {
@@ -239,13 +232,14 @@ static void test_time(void)
     while (irq_count[0] - ticks < 300) {
         halt();
     }
-    /* Ticks that come while nobody can take them are not lost, so this is late by little; those that were
-     * owed at the beginning come early. */
+    /* Ticks that come while nobody can take them are not lost, so this is late by little; those
+     * that were owed at the beginning come early. */
     near(kvm_us() - start, 299954, 60000, 400000, "timer: 300 ticks of 1193 clocks");
     irq_init(0);
 
     MMIO(uint32_t, 0xfed00010) = 1;
-    /* This vCPU may be held up between its looks at the two clocks: then they are looked at again. */
+    /* This vCPU may be held up between its looks at the two clocks: then they are looked at again.
+     */
     for (int attempt = 0; attempt < 5; attempt++) {
         start = kvm_us();
         hpet = MMIO(uint32_t, 0xfed000f0);

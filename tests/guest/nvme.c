@@ -38,26 +38,6 @@ static struct {
 } state[PAIRS + 1];
 static bool shadow;
 
-static uint64_t rdtsc(void)
-{
-    uint32_t low, high;
-
-    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-    return (uint64_t)high << 32 | low;
-}
-
-static uint32_t config_read(unsigned devfn, unsigned reg)
-{
-    outl(0xcf8, 0x80000000u | (devfn << 8) | reg);
-    return inl(0xcfc);
-}
-
-static void config_write(unsigned devfn, unsigned reg, uint32_t v)
-{
-    outl(0xcf8, 0x80000000u | (devfn << 8) | reg);
-    outl(0xcfc, v);
-}
-
 static bool find_device(void)
 {
     for (unsigned devfn = 0; devfn < 256; devfn++) {

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -196,16 +197,27 @@ static void test_daemonize(void)
 {
     g_autofree char *out = NULL;
     static const char *const streams[] = {"fd/0", "fd/1", "fd/2"};
+    struct rlimit limit;
+    rlim_t soft;
     pid_t pid;
 
+    g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &limit), ==, 0);
+    soft = limit.rlim_cur;
+    limit.rlim_cur = 200;
+    g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &limit), ==, 0);
     g_assert_cmpint(qtest_run_in(dir,
                                  BASE "-daemonize -pidfile pid -qmp unix:q,server=on,wait=off "
                                       "-serial file:serial",
                                  &out),
                     ==, 0);
+    limit.rlim_cur = soft;
+    g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &limit), ==, 0);
     g_assert_cmpstr(out, ==, "");
     pid = daemon_pid();
     g_assert_cmpint(getsid(pid), ==, pid);
+    /* As many descriptors as the host allows. */
+    g_assert_cmpint(prlimit(pid, RLIMIT_NOFILE, NULL, &limit), ==, 0);
+    g_assert_true(limit.rlim_cur == limit.rlim_max);
     for (unsigned i = 0; i < G_N_ELEMENTS(streams); i++) {
         g_autofree char *link = link_of(pid, streams[i]);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Processors that come and go: device_add and device_del, query-hotpluggable-cpus, and the
  * registers that ACPI's methods use, as the tables use them. */
-#include "libqtest.h"
+#include "pci.h"
 
 #include <string.h>
 
@@ -23,11 +23,7 @@ static void start(unsigned board, const char *smp, const char *more)
     ports = boards[board].ports;
     gpe = boards[board].gpe_status;
     if (board == 0) {
-        /* The LPC bridge opens the PM block. */
-        qtest_outl(s, 0xcf8, 0x8000f840);
-        qtest_outl(s, 0xcfc, 0x601);
-        qtest_outl(s, 0xcf8, 0x8000f844);
-        qtest_outb(s, 0xcfc, 0x80);
+        qpci_open_ich9_pm(s);
     }
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Memory modules that come and go: -m slots=,maxmem=, pc-dimm, query-memory-devices, and the
  * registers that ACPI's methods use. */
-#include "libqtest.h"
+#include "pci.h"
 
 #include <string.h>
 
@@ -25,11 +25,7 @@ static void start(unsigned board, const char *m, const char *more)
     s = qtest_initf("-machine %s -nodefaults -m %s %s", boards[board].machine, m, more);
     gpe = boards[board].gpe_status;
     if (board == 0) {
-        /* The LPC bridge opens the PM block. */
-        qtest_outl(s, 0xcf8, 0x8000f840);
-        qtest_outl(s, 0xcfc, 0x601);
-        qtest_outl(s, 0xcf8, 0x8000f844);
-        qtest_outb(s, 0xcfc, 0x80);
+        qpci_open_ich9_pm(s);
     }
 }
 

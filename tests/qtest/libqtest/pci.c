@@ -289,6 +289,14 @@ void qpci_io_write(QPCIBar *bar, uint64_t offset, unsigned size, uint64_t v)
     }
 }
 
+void qpci_open_ich9_pm(QTestState *s)
+{
+    qtest_outl(s, 0xcf8, 0x8000f840);
+    qtest_outl(s, 0xcfc, 0x601);
+    qtest_outl(s, 0xcf8, 0x8000f844);
+    qtest_outb(s, 0xcfc, 0x80);
+}
+
 void qpci_slot_power_on(QPCIDevice *dev)
 {
     uint8_t cap = qpci_find_capability(dev, 0x10, 0);

@@ -69,6 +69,8 @@ void qpci_bridge_setup(QPCIDevice *dev, uint8_t secondary);
 /* What is in a port's slot gets power (PCI Express 4.0, 7.5.3.10); nothing without a slot.  Part of
  * qpci_bridge_setup(); for what is plugged later. */
 void qpci_slot_power_on(QPCIDevice *dev);
+/* What firmware does on q35: the LPC bridge decodes the ACPI block at I/O 0x600. */
+void qpci_open_ich9_pm(QTestState *s);
 
 /* MSI-X: table and PBA are mapped, each vector's message is one of dword[vector] in RAM with data
  * (0xcafe0000 | vector), unmasked. */

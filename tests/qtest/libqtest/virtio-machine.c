@@ -73,6 +73,25 @@ QVirtio *qvirtio_port_plug(QVirtioPort *p, const char *driver, const char *id, c
     return qvirtio_new(p->bus, 1, 0, false);
 }
 
+void qvirtio_port_power_off_begin(QVirtioPort *p)
+{
+    unsigned ctl = qpci_find_capability(p->port, 0x10, 0) + 0x18u;
+    unsigned off = qpci_config_readw(p->port, (uint16_t)ctl) | 0x700u;
+    g_autofree char *write = g_strdup_printf("outl 0xcf8 0x%x\noutw 0x%x 0x%x\n",
+                                             0x80003000u | (ctl & ~3u), 0xcfcu + (ctl & 2), off);
+
+    qtest_send_raw(p->s, write, strlen(write));
+}
+
+void qvirtio_port_power_off_end(QVirtioPort *p)
+{
+    for (unsigned k = 0; k < 2; k++) {
+        g_autofree char *line = qtest_recv_line(p->s);
+
+        g_assert_cmpstr(line, ==, "OK");
+    }
+}
+
 /* The next DEVICE_DELETED is of this one; with_id: users know it by a name. */
 static void expect_deleted(QTestState *s, const char *path, bool with_id)
 {
