@@ -180,6 +180,10 @@ class Plan:
     def empty(self):
         return not any(self.left.values())
 
+    def next(self):
+        """What would have run next: mostly what level 1 died of."""
+        return next((f'{names[0]} ({front}, {channel})' for (front, channel), names in self.left.items() if names), 'the end')
+
     def done(self, front, name):
         """A test has told its result."""
         for (group, _), names in self.left.items():
@@ -305,7 +309,8 @@ def run(made, modules, plan, options):
         result = level1.run(made, script, made.lab / 'run-kselftest-again', limit, say, needs=[HERE, program, modules.folder],
                             memory=2048, on_line=state.line)
         troubles = troubles + result.trouble
-    state.tell(plan.empty() and result.status is not None, 'level 1 ran all selftests and powered off')
+    good = plan.empty() and result.status is not None
+    state.tell(good, 'level 1 ran all selftests and powered off' + ('' if good else f' (not so: {plan.next()})'))
     if not plan.empty():
         for (front, channel), names in plan.left.items():
             if names:
@@ -319,7 +324,7 @@ def run(made, modules, plan, options):
         state.tell(not ours, 'kmemleak finds nothing')
     for line in troubles[:90]:
         say(line)
-    state.tell(not troubles, 'level 1\'s kernel has nothing to complain about')
+    state.tell(not troubles, level1.healthy(troubles))
     return state
 
 

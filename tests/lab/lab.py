@@ -122,10 +122,11 @@ def in_level1(made, command, options, needs, left):
     elif result.status != 0 and not failed:
         say(f'the cases ended with status {result.status}')
     good = result.status is not None and not left and (result.status == 0 or failed)
-    print(f'{"ok" if good else "not ok"} {len(done) + 1} - level 1 ran all cases and powered off')
+    reason = '' if good else f' (not so: {", ".join(left) or "the end"})'
+    print(f'{"ok" if good else "not ok"} {len(done) + 1} - level 1 ran all cases and powered off{reason}')
     for line in result.trouble[:90]:
         say(line)
-    print(f'{"not ok" if result.trouble else "ok"} {len(done) + 2} - level 1\'s kernel has nothing to complain about')
+    print(f'{"not ok" if result.trouble else "ok"} {len(done) + 2} - {level1.healthy(result.trouble)}')
     print(f'1..{len(done) + 2}')
     return 0 if good and not failed and not result.trouble else 1
 

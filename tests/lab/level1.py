@@ -91,6 +91,11 @@ def complaints(console):
     return [lines[number] for number in story] + [lines[number] for number in found if number not in story]
 
 
+def healthy(trouble):
+    """The text of the test that level 1's kernel was content; names the first of its complaints."""
+    return 'level 1\'s kernel has nothing to complain about' + (f' (not so: {trouble[0].strip()})' if trouble else '')
+
+
 class Pulse:
     """How much processor time this machine gives a process, second by second."""
 
