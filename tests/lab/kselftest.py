@@ -35,6 +35,7 @@ from kernel import LabError  # noqa: E402
 PROGRAM = 'tests/kselftest/ioregionfd/ioregionfd-selftest'
 CHANNELS = {'socket': 1, 'pipe': 2, 'file': 4, 'uring': 8, 'ring': 16, 'ring-sleep': 32, 'shadow': 64}
 FRONTS = {'kvm': 1, 'module': 2}
+LOADS = ['load-one-file', 'load-four-files']    # with --soak these run for a minute each, everything else that takes time for ten seconds
 ATTEMPTS = 4    # at a level 1 that its emulator kills
 DOUBTS = 4      # tests that may fail once
 # Tests that make and destroy everything that there is; they run again between two looks at the kernel's allocations.
@@ -192,7 +193,10 @@ class Plan:
                 return
 
     def script(self, modules, leaks, seconds, slow):
-        """Shell text that runs what is left (a name that is there twice, twice) and looks for leaks with the given front ends."""
+        """Shell text that runs what is left (a name that is there twice, twice) and looks for leaks with the given front ends.
+
+        seconds: a test's name to how long its load lasts.
+        """
         lines = [SLABS]
         for front in ('module', 'kvm'):
             groups = {channel: names for (group, channel), names in self.left.items() if group == front and names}
@@ -201,9 +205,11 @@ class Plan:
             start = f'{shlex.quote(str(self.program))} --front {front} --slow {slow} --seconds'
             lines += [f'echo "FRONT {front}"', modules.load(front) + ' || { echo "BROKEN loading"; exit 1; }']
             for channel, names in groups.items():
-                for _ in range(names.count(names[0])):
-                    lines += [f'echo "GROUP {front} {channel}"',
-                              f'{start} {seconds} --channel {channel} {shlex.join(dict.fromkeys(names))}']
+                for length in dict.fromkeys(map(seconds, names)):
+                    part = [name for name in names if seconds(name) == length]
+                    for _ in range(part.count(part[0])):
+                        lines += [f'echo "GROUP {front} {channel}"',
+                                  f'{start} {length} --channel {channel} {shlex.join(dict.fromkeys(part))}']
             if front in leaks:
                 lines += [f'echo "LEAKS {front}"', f'look {front}-0']
                 for again in range(1, LOOKS):
@@ -281,6 +287,13 @@ class Run:
             self.tell(front in self.unloaded, f'leaks ({front}): its modules can be unloaded')
 
 
+def load_seconds(options):
+    """A function that tells for a test's name how long its load lasts."""
+    if options.seconds or not options.soak or options.debug:
+        return lambda name: options.seconds or 1
+    return lambda name: 60 if name in LOADS else 10
+
+
 def run(made, modules, plan, options):
     """Runs the plan in level 1, again when its emulator kills it. Returns the Run."""
     state = Run(plan)
@@ -290,7 +303,7 @@ def run(made, modules, plan, options):
     limit = options.limit or (3 * 3600 if options.soak or options.debug else 1500)
     program = pathlib.Path(plan.program)
     for attempt in range(1, ATTEMPTS + 1):
-        script = plan.script(modules, state.unlooked(leaks), options.seconds or (60 if options.soak and not options.debug else 1), slow)
+        script = plan.script(modules, state.unlooked(leaks), load_seconds(options), slow)
         if options.debug:
             script += KMEMLEAK
         result = level1.run(made, script, made.lab / ('run-kselftest-debug' if options.debug else 'run-kselftest'), limit, say,
@@ -305,7 +318,7 @@ def run(made, modules, plan, options):
         for front, channel, name in state.doubtful:
             plan.left.setdefault((front, channel), []).extend([name, name])
         say(f'{len(state.doubtful)} tests failed and run twice more')
-        script = plan.script(modules, [], options.seconds or (60 if options.soak and not options.debug else 1), slow)
+        script = plan.script(modules, [], load_seconds(options), slow)
         result = level1.run(made, script, made.lab / 'run-kselftest-again', limit, say, needs=[HERE, program, modules.folder],
                             memory=2048, on_line=state.line)
         troubles = troubles + result.trouble
