@@ -10,10 +10,12 @@ import pathlib
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 
 import keep_vm
 from kernel import LabError
+from vm import Qmp, VmError
 
 PEER = 'qemu-system-x86_64'
 # Level 1 says this every few seconds on its second serial port, as long as it runs at all
@@ -126,6 +128,37 @@ class Pulse:
         return least if least is not None and least < STARVED[1] else None
 
 
+class End:
+    """Waits for level 1's end, by QMP: its emulator pauses then, so that one can see what its processors were at."""
+
+    def __init__(self, place, child):
+        self.qmp = Qmp(place / 'qmp', 60, lambda: child.poll() is None)
+        self.reason = None      # QMP's word, once it has come; guest-shutdown is a power-off
+        self.registers = ''     # unless it was one
+
+    @staticmethod
+    def arguments(place):
+        return ['-action', 'shutdown=pause', '-qmp', f'unix:{place}/qmp,server=on,wait=off']
+
+    def note_registers(self):
+        self.registers = self.qmp.execute('human-monitor-command', limit=20, command_line='info registers -a')
+
+    def look(self):
+        """Once it has come, the emulator is told to go."""
+        if self.reason:
+            return
+        try:
+            event = self.qmp.poll_event('SHUTDOWN')
+            if not event:
+                return
+            self.reason = event['data'].get('reason', 'unknown')
+            if self.reason != 'guest-shutdown':
+                self.note_registers()
+            self.qmp.execute('quit', limit=20)
+        except (VmError, OSError):
+            self.reason = self.reason or 'the emulator is gone'
+
+
 def run_again(attempts, say, *arguments, **named):
     """run(), and once more when level 1 dies of its emulator; for commands that may be run from their beginning again."""
     for attempt in range(1, attempts + 1):
@@ -174,18 +207,22 @@ cd {scratch}/tmp
         arguments += ['-accel', 'tcg,thread=single', '-smp', '1', '-icount', 'shift=0,sleep=off']
     else:
         arguments += ['-accel', 'tcg,thread=multi', '-smp', str(cpus)]
+    # A socket's path must be short, the folder's need not be.
+    place = pathlib.Path(tempfile.mkdtemp(prefix='level1-'))
     start = alive = time.monotonic()
     said = 0
-    fault = None
+    fault = end = None
     with open(folder / 'emulator.log', 'wb') as log:
-        child = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        child = subprocess.Popen(arguments + End.arguments(place), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     pulse = Pulse(child.pid)
     try:
+        end = End(place, child)
         with open(speech, 'r', errors='replace', newline='\n') as text:
             partial = ''
             while True:
                 ended = child.poll() is not None
                 pulse.look()
+                end.look()
                 partial += text.read()
                 *lines, partial = partial.split('\n')
                 for line in lines:
@@ -199,12 +236,17 @@ cd {scratch}/tmp
                     break
                 if time.monotonic() - start > limit:
                     say(f'level 1 took more than {limit} s; stopping it')
+                    end.note_registers()
                     break
                 if said and time.monotonic() - alive > SILENCE:
                     fault = f'level 1 stood still for {SILENCE} s'
+                    end.note_registers()
                     break
                 time.sleep(0.1)
+    except VmError as error:
+        say(f'level 1\'s emulator: {error}')
     finally:
+        shutil.rmtree(place, ignore_errors=True)
         if child.poll() is None:
             child.terminate()
             try:
@@ -212,6 +254,9 @@ cd {scratch}/tmp
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
+    if end and end.registers:
+        (folder / 'registers.log').write_text(end.registers.replace('\r', ''))
+        say(f'level 1 did not power off ({end.reason or "it was stopped"}); see {folder}/registers.log')
     log = console.read_text(errors='replace')
     fault = fault or emulator_fault(log)
     trouble = complaints(log)

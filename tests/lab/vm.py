@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import select
 import shutil
 import signal
 import socket
@@ -75,6 +76,12 @@ class Qmp:
                 raise VmError(f'QMP {command}: {message["error"].get("desc")}')
             else:
                 return message['return']
+
+    def poll_event(self, name):
+        """The first event of that name that has come, or None; does not wait."""
+        while b'\n' in self.buffer or select.select([self.socket], [], [], 0)[0]:
+            self.events.append(self._message(10))
+        return next((event for event in self.events if event.get('event') == name), None)
 
     def wait_event(self, name, limit):
         """The first event of that name that was not waited for before; others are kept."""
