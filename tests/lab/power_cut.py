@@ -11,6 +11,7 @@ import images
 from vm import Vm, VmError
 
 DISKS = ('nvme', 'virtio')
+LOGGED = 4  # among so many records in a row is one that makes a file; a single one may be written in place, which no log needs to know
 
 
 class Disk:
@@ -20,6 +21,7 @@ class Disk:
         self.kind = kind
         self.image = folder / f'{kind}.img'
         self.last = -1
+        self.to_replay = False  # the next boot must find something in its log
         # xfs has no smaller ones than 300 MiB; the images are sparse
         with open(self.image, 'wb') as image:
             image.truncate((304 if kind == 'xfs' else 48) << 20)
@@ -92,6 +94,7 @@ def one_boot(lab, folder, disks, number, moment):
             found = re.findall(rf'^ACK {disk.kind} (\d+)\n', vm.text(), re.MULTILINE)
             disk.last = int(found[-1])
             acknowledged.append(f'{name} ({disk.kind}) {disk.last - before}')
+            disk.to_replay = disk.last - before >= LOGGED
         print(f'# cut {number + 1} after {moment:.2f} s, {replayed} logs replayed; acknowledged since: {", ".join(acknowledged)}', flush=True)
         place.unlink(missing_ok=True)
         return replayed
@@ -109,9 +112,10 @@ def power_cut(lab, folder):
     for number in range(cuts + 1):
         order = both if number % 2 == 0 else both[::-1]
         disks = dict(zip(DISKS, order))
+        at_least = sum(disk.to_replay for disk in both)
         replayed = one_boot(lab, folder, disks, number, dice.uniform(0, 3) if number < cuts else None)
-        if replayed != (2 if number else 0):
-            raise VmError(f'boot {number} replayed {replayed} logs: a cut under load leaves both file systems with one to replay')
+        if not at_least <= replayed <= (2 if number else 0):
+            raise VmError(f'boot {number} replayed {replayed} logs, not {at_least} or more: a cut under load leaves a log to replay')
     for disk in both:
         if disk.wrong():
             raise VmError(f'{disk.kind} at the end: {disk.wrong()}')

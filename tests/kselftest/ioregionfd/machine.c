@@ -284,6 +284,17 @@ static void take_io(struct vcpu *v)
     log_commit(v);
 }
 
+/* KVM for AMD resets a vCPU whose processor has met a triple fault: rip is 0xfff0 then. */
+static void note_unexpected(struct vcpu *v)
+{
+    struct kvm_regs regs = {0};
+
+    ioctl(v->fd, KVM_GET_REGS, &regs);
+    test_note("vCPU %u: exit reason %u, its first words 0x%llx 0x%llx, rip 0x%llx", v->index, v->run->exit_reason,
+              (unsigned long long)v->run->internal.suberror, (unsigned long long)v->run->internal.data[0],
+              (unsigned long long)regs.rip);
+}
+
 int vcpu_loop(struct vcpu *v)
 {
     while (true) {
@@ -322,8 +333,7 @@ int vcpu_loop(struct vcpu *v)
         case KVM_EXIT_INTR:
             break;
         default:
-            test_note("vCPU %u: exit reason %u, its first words 0x%llx 0x%llx", v->index, v->run->exit_reason,
-                      (unsigned long long)v->run->internal.suberror, (unsigned long long)v->run->internal.data[0]);
+            note_unexpected(v);
             log_exit(v);
             log_commit(v);
             return -EPROTO;
