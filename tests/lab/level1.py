@@ -182,7 +182,8 @@ def run_again(attempts, say, *arguments, **named):
     return None
 
 
-def run(images, command, folder, limit, say, needs=(), cpus=2, memory=3072, icount=False, in_turn=False, on_line=None):
+def run(images, command, folder, limit, say, needs=(), cpus=2, memory=3072, icount=False, in_turn=False, on_line=None,
+        more=(), on_start=None):
     """Boots level 1, runs a shell command in it, and powers off.
 
     The command finds OUT (a folder that is shared with this machine) and TMPDIR (a tmpfs) in its environment. Every
@@ -229,7 +230,9 @@ cd {scratch}/tmp
     said = 0
     fault = end = None
     with open(folder / 'emulator.log', 'wb') as log:
-        child = subprocess.Popen(arguments + End.arguments(place), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        child = subprocess.Popen([*arguments, *more, *End.arguments(place)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    if on_start:
+        on_start(child)
     pulse = Pulse(child.pid)
     try:
         end = End(place, child)
