@@ -399,7 +399,7 @@ struct server {
     struct channel *channel;
     pthread_t thread;
     bool stop; /* atomic */
-    uint64_t seen;
+    uint64_t seen; /* atomic */
 };
 
 uint64_t server_value(uint64_t user_data, uint64_t offset)
@@ -415,7 +415,7 @@ static void *server_thread(void *opaque)
     while (!__atomic_load_n(&s->stop, __ATOMIC_ACQUIRE)) {
         if (!device_get(s->channel, &cmd, 20))
             continue;
-        s->seen++;
+        __atomic_add_fetch(&s->seen, 1, __ATOMIC_RELAXED);
         if (cmd.info & IOREGIONFD_RESP)
             device_answer(s->channel, &cmd, cmd_op(&cmd) == IOREGIONFD_CMD_READ ?
                                                 server_value(cmd.user_data, cmd.offset) : 0);
@@ -433,6 +433,11 @@ struct server *server_start(struct channel *c)
     if (error)
         FAIL("pthread_create: %s", strerror(error));
     return s;
+}
+
+uint64_t server_seen(const struct server *s)
+{
+    return __atomic_load_n(&s->seen, __ATOMIC_RELAXED);
 }
 
 uint64_t server_stop(struct server *s)

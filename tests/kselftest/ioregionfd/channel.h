@@ -53,7 +53,9 @@ struct server;
 struct server *server_start(struct channel *c);
 /* What its reads give. */
 uint64_t server_value(uint64_t user_data, uint64_t offset);
-/* Ends it; returns how many commands it has seen. */
+/* How many commands it has seen. */
+uint64_t server_seen(const struct server *s);
+/* Ends it; returns the same. */
 uint64_t server_stop(struct server *s);
 
 /* What a command says */
