@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A plugin for level 1's emulator (its plugin interface, version 1): counts how often each piece of
- * code was executed. At each SIGRTMIN+7 it writes "address instructions" lines to the next of OUT.0,
- * OUT.1, ... and begins again from zero.
+ * code was executed. At each SIGRTMIN+7 it writes "address instructions" lines to the next of
+ * OUT.0, OUT.1, ... and begins again from zero.
  *
  * For an emulator with one thread of execution: counters are added to without a lock.
  */
@@ -36,7 +36,7 @@ enum { SLOTS = 1 << 22, NAME = 4096 };
 
 static struct {
     uint64_t address, count;
-} *table;
+} * table;
 static const char *out = "hotspots";
 static unsigned files;
 
@@ -54,7 +54,8 @@ static void dump(int number)
     }
     for (unsigned i = 0; i < SLOTS; i++) {
         if (table[i].count) {
-            fprintf(file, "%lx %lu\n", (unsigned long)table[i].address, (unsigned long)table[i].count);
+            fprintf(file, "%lx %lu\n", (unsigned long)table[i].address,
+                    (unsigned long)table[i].count);
             table[i].count = 0;
         }
     }
@@ -84,8 +85,9 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
                                              qemu_plugin_tb_n_insns(tb));
 }
 
-__attribute__((visibility("default"))) int
-qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_t *info, int argc, char **argv)
+__attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t id,
+                                                               const struct qemu_info_t *info,
+                                                               int argc, char **argv)
 {
     (void)info;
     if (argc != 1 || strncmp(argv[0], "out=", 4) != 0) {
