@@ -5,7 +5,8 @@
 Builds both front ends for level 1's kernel, loads them there one after the other, and runs every test: each once a front end
 with one of the channels that it is for, or with --soak all of them. What fails runs twice more, in a level 1 of its own, and has to pass
 both times. Level 1's two processors take turns, as its emulator is not safe with a thread for each; but with --debug, where the kernel is the
-one of debug_kernel.py, whose lock, RCU, address and leak checks watch, they run at the same time. Afterwards nothing may have leaked, and the kernel's log may hold no complaint.
+one of debug_kernel.py, whose lock, RCU, address and leak checks watch, they run at the same time. Afterwards nothing may have leaked, and the
+kernel's log may hold no complaint.
 
 The modules are never loaded into this machine's own kernel.
 """

@@ -25,6 +25,7 @@ SILENCE = 300   # seconds of this machine without it: level 1 stands still
 TROUBLE = re.compile(r'WARNING: |BUG: |Oops: |kernel BUG at|rcu: INFO|INFO: task .* blocked|soft lockup|Kernel panic')
 LATE = re.compile(r'soft lockup|rcu: INFO|detected stalls')    # ... that a machine which stood still also says
 KERNEL_HALF, KERNEL_TEXT = 0xffff800000000000, 0xffffffff80000000
+IST1 = 0x24     # in a task state segment; Linux takes double faults there
 STORY = 60      # lines that belong to one complaint
 STARVED = 20, 5     # in so many seconds the emulator got fewer than that of processor time
 KVM_GET_API_VERSION = 0xAE00
@@ -67,11 +68,15 @@ class Result:
         self.fault = fault          # why level 1 ended, where that was its emulator's own doing: run it again
 
 
-def guests_tables(registers):
-    """True if a processor stood in level 1's kernel with a task register that is not the kernel's, by "info registers -a"."""
+def lost_its_stack(registers):
+    """True if a processor met a double fault in level 1's kernel with a guest's task register, by "info registers -a": what it looked for last
+    is where that task has its first interrupt stack."""
     for part in registers.split('CPU#'):
-        found = re.search(r'RIP=(\w+).*CPL=(\d).*^TR =\w+ (\w+)', part, re.DOTALL | re.MULTILINE)
-        if found and int(found[1], 16) >= KERNEL_TEXT and found[2] == '0' and int(found[3], 16) < KERNEL_HALF:
+        found = re.search(r'RIP=(\w+).*CPL=0.*^TR =\w+ (\w+).*CR2=(\w+)', part, re.DOTALL | re.MULTILINE)
+        if not found:
+            continue
+        rip, task, fault = (int(word, 16) for word in found.groups())
+        if rip >= KERNEL_TEXT and task < KERNEL_HALF and fault == task + IST1:
             return True
     return False
 
@@ -87,7 +92,7 @@ def emulator_fault(console, registers=''):
     if overflow >= 0 and re.search(r'asm_(sysvec|common_interrupt)\S*\n.*RIP: 0010:__svm_vcpu_run', console[overflow:]):
         return 'level 1\'s emulator interrupted it between #VMEXIT and STGI'
     # The same where the guest's task register is loaded still: the double fault finds no stack, and level 1 ends without a word.
-    if guests_tables(registers) and not TROUBLE.search(console):
+    if lost_its_stack(registers) and not TROUBLE.search(console):
         return 'level 1\'s emulator interrupted it while a guest\'s task register was loaded'
     # The kernel changes its own code by way of a breakpoint; a processor that goes on executing that breakpoint after it is gone
     # has not seen the change.
@@ -277,7 +282,7 @@ cd {scratch}/tmp
         (folder / 'registers.log').write_text(end.registers.replace('\r', ''))
         say(f'level 1 did not power off ({end.reason or "it was stopped"}); see {folder}/registers.log')
     log = console.read_text(errors='replace')
-    fault = fault or emulator_fault(log, end.registers if end else '')
+    fault = fault or emulator_fault(log, end.registers if end and end.reason == 'guest-reset' else '')
     trouble = complaints(log)
     starved = pulse.starved()
     if trouble and starved is not None and all(LATE.search(line) for line in trouble if TROUBLE.search(line)):

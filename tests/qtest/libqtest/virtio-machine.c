@@ -73,7 +73,7 @@ QVirtio *qvirtio_port_plug(QVirtioPort *p, const char *driver, const char *id, c
     return qvirtio_new(p->bus, 1, 0, false);
 }
 
-void qvirtio_port_power_off_begin(QVirtioPort *p)
+unsigned qvirtio_port_power_off_begin(QVirtioPort *p)
 {
     unsigned ctl = qpci_find_capability(p->port, 0x10, 0) + 0x18u;
     unsigned off = qpci_config_readw(p->port, (uint16_t)ctl) | 0x700u;
@@ -81,6 +81,7 @@ void qvirtio_port_power_off_begin(QVirtioPort *p)
                                              0x80003000u | (ctl & ~3u), 0xcfcu + (ctl & 2), off);
 
     qtest_send_raw(p->s, write, strlen(write));
+    return off;
 }
 
 void qvirtio_port_power_off_end(QVirtioPort *p)

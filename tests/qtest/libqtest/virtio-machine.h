@@ -37,8 +37,8 @@ void qvirtio_port_free(QVirtioPort *p);
 /* device_add of driver as id, with further members; its driver. */
 QVirtio *qvirtio_port_plug(QVirtioPort *p, const char *driver, const char *id, const char *members);
 /* The guest takes the slot's power.  begin does not wait for the answer, so that what a client says
- * next comes in the midst of it; end does. */
-void qvirtio_port_power_off_begin(QVirtioPort *p);
+ * next comes in the midst of it, and returns what the slot's control register is to be; end does. */
+unsigned qvirtio_port_power_off_begin(QVirtioPort *p);
 void qvirtio_port_power_off_end(QVirtioPort *p);
 /* device_del, which the guest does not answer: the reset of the machine ends the unplug.  The
  * device child in it (NULL: there is none), its back end and the device are gone, in this order; v
