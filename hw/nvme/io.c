@@ -240,6 +240,9 @@ static uint16_t start_other(NvmeRequest *req)
         flush_next(req);
         return NVME_SUCCESS;
     }
+    if (req->ns && __atomic_load_n(&req->ns->going, __ATOMIC_RELAXED)) {
+        return nvme_io_cancelled(req); /* it was there until the command had waited for a pair */
+    }
     return (req->cmd.nsid - 1 < NVME_MAX_NAMESPACES ? NVME_INVALID_FIELD : NVME_INVALID_NSID) |
            NVME_DNR;
 }

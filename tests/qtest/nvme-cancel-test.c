@@ -29,10 +29,62 @@ static void bounded(void)
     g_assert_cmpint(g_get_monotonic_time() - begun, <, BOUND_US);
 }
 
-/* Until what was sent is where it waits. */
-static void settle(void)
+static json_object *field(json_object *o, const char *name)
 {
-    g_usleep(20000);
+    json_object *v = NULL;
+
+    g_assert_true(json_object_object_get_ex(o, name, &v));
+    return v;
+}
+
+/* The controller of that id (NULL: there is only one), as query-nvme has it in *list. */
+static json_object *controller(QNvme *n, const char *id, json_object **list)
+{
+    *list = qtest_qmp_return(n->s, "{'execute': 'query-nvme'}");
+    for (size_t i = 0; i < json_object_array_length(*list); i++) {
+        json_object *c = json_object_array_get_idx(*list, i);
+
+        if (!id || g_str_has_suffix(json_object_get_string(field(c, "path")), id)) {
+            return c;
+        }
+    }
+    g_error("query-nvme: no controller %s", id ? id : "");
+}
+
+/* Commands that queue qid works on. */
+static uint64_t depth(QNvme *n, unsigned qid)
+{
+    json_object *list, *queues = field(controller(n, n->id, &list), "queues");
+    uint64_t v = UINT64_MAX;
+
+    for (size_t i = 0; i < json_object_array_length(queues); i++) {
+        json_object *q = json_object_array_get_idx(queues, i);
+
+        if (json_object_get_uint64(field(q, "id")) == qid) {
+            v = json_object_get_uint64(field(q, "depth"));
+        }
+    }
+    g_assert_cmpuint(v, !=, UINT64_MAX);
+    json_object_put(list);
+    return v;
+}
+
+static void wait_depth(QNvme *n, unsigned qid, uint64_t want)
+{
+    int64_t end = g_get_monotonic_time() + BOUND_US;
+
+    while (depth(n, qid) < want) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_usleep(200);
+    }
+}
+
+/* Until all that was sent has been fetched. */
+static void settle(QNvme *n, unsigned qid)
+{
+    const QNvmeQueue *q = &n->q[qid];
+
+    wait_depth(n, qid, (q->tail + q->size - q->head) % q->size);
 }
 
 static uint16_t push(QNvme *n, unsigned qid, uint8_t opcode, unsigned fuse, uint32_t nsid,
@@ -48,12 +100,18 @@ static uint16_t push(QNvme *n, unsigned qid, uint8_t opcode, unsigned fuse, uint
     return qnvme_push(n, qid, &cmd);
 }
 
+/* Work that has no sign from outside has probably begun; the test must pass if it has not. */
+static void a_while(void)
+{
+    g_usleep(20000);
+}
+
 /* A command that hangs. */
 static void hang(QNvme *n, unsigned qid, uint8_t opcode, uint32_t nsid)
 {
     push(n, qid, opcode, 0, nsid, 8);
     qnvme_ring(n, qid);
-    settle();
+    settle(n, qid);
     g_assert_false(qnvme_ready(n, qid));
 }
 
@@ -63,7 +121,7 @@ static void send_admin(QNvme *n, uint8_t opcode, uint32_t nsid, uint32_t cdw10)
 
     qnvme_push(n, 0, &cmd);
     qnvme_ring(n, 0);
-    settle();
+    settle(n, 0);
     g_assert_false(qnvme_ready(n, 0));
 }
 
@@ -132,7 +190,7 @@ static void test_abort_in_ring(const void *opaque)
         cid[i] = push(n, 1, NVME_IO_READ, 0, 1, 8);
     }
     qnvme_ring(n, 1);
-    settle();
+    wait_depth(n, 1, 1);
     begin();
     for (unsigned i = 0; i < 5; i++) {
         g_assert_cmphex(qnvme_admin(n, NVME_ADM_ABORT, 0, 0, (uint32_t)cid[LAST - i] << 16 | 1, 0),
@@ -203,7 +261,7 @@ static void test_pair(const void *opaque)
             push(n, 2, NVME_IO_WRITE, 0, 1, 8);
         }
         qnvme_ring(n, 2);
-        settle();
+        settle(n, 2);
         begin();
         if (round < 2) {
             qnvme_disable(n);
@@ -217,7 +275,7 @@ static void test_pair(const void *opaque)
             g_assert_false(qnvme_ready(n, 1));
             push_pair(n, 3); /* the blocks are not theirs any more */
             qnvme_ring(n, 3);
-            settle();
+            settle(n, 3);
             qnvme_disable(n);
         } else {
             qtest_system_reset(n->s);
@@ -248,6 +306,8 @@ static Two start_with(QHome home, const char *sub, const char *props)
         sub, props, qnvme_home_props(home), home == PER_QUEUE ? "" : qnvme_home_props(home));
     Two t = {.b = qnvme_start_devices(home, args), .a = g_new0(QNvme, 1)};
 
+    t.a->id = "/na";
+    t.b->id = "/nb";
     t.a->s = t.b->s;
     t.a->bus = t.b->bus;
     qnvme_probe_behind(t.a);
@@ -304,16 +364,16 @@ static void test_reset_while_waiting(const void *opaque)
         case 2:
             push_pair(t.a, 1);
             qnvme_ring(t.a, 1);
-            settle();
+            settle(t.a, 1);
             break;
         case 3: /* B's pair waits for B's write, and A's pair and write for B's pair */
             push_pair(t.b, 2);
             qnvme_ring(t.b, 2);
-            settle();
+            settle(t.b, 2);
             push_pair(t.a, 1);
             push(t.a, 1, NVME_IO_WRITE, 0, 1, 8);
             qnvme_ring(t.a, 1);
-            settle();
+            settle(t.a, 1);
             break;
         case 4: /* detachment of B: one controller, number 1 */
             qtest_writew(t.a->s, t.a->page, 1);
@@ -356,7 +416,7 @@ static void test_reservation(const void *opaque)
     qtest_writeq(t.a->s, t.a->page + 8, 0x11);
     push(t.a, 1, NVME_IO_RESERVATION_ACQUIRE, 0, 1, 2 | 1 << 8);
     qnvme_ring(t.a, 1);
-    settle();
+    settle(t.a, 1);
     g_assert_false(qnvme_ready(t.a, 1));
     begin();
     qnvme_disable(t.a);
@@ -371,7 +431,7 @@ static void test_sanitize(const void *opaque)
 
     hang(t.b, 1, NVME_IO_READ, 1);
     g_assert_cmphex(qnvme_admin(t.a, NVME_ADM_SANITIZE, 0, 0, 2, 0), ==, NVME_SUCCESS);
-    settle();
+    a_while();
     begin();
     slot_off(&t);
     bounded();
@@ -465,7 +525,7 @@ static void test_shutdown(const void *opaque)
         qnvme_writel(t.a, NVME_REG_CC, cc);
     }
     qnvme_writel(t.a, NVME_REG_CC, cc | 1 << 14);
-    settle();
+    a_while();
     begin();
     slot_off(&t);
     /* Nothing of it is left at the namespaces. */
@@ -542,6 +602,22 @@ static QNvme *start_spaces(QHome home)
     return n;
 }
 
+static uint64_t block_size(QNvme *n, uint32_t nsid)
+{
+    json_object *list, *spaces = field(controller(n, NULL, &list), "namespaces");
+    uint64_t v = 0;
+
+    for (size_t i = 0; i < json_object_array_length(spaces); i++) {
+        json_object *ns = json_object_array_get_idx(spaces, i);
+
+        if (json_object_get_uint64(field(ns, "nsid")) == nsid) {
+            v = json_object_get_uint64(field(ns, "block-size"));
+        }
+    }
+    json_object_put(list);
+    return v;
+}
+
 /* Namespace 1 goes; a format of all waits for the other's read, or erases the other. */
 static void test_format_all(const void *opaque)
 {
@@ -552,6 +628,9 @@ static void test_format_all(const void *opaque)
             hang(n, 1, NVME_IO_READ, 2);
         }
         send_admin(n, NVME_ADM_FORMAT_NVM, NVME_NSID_ALL, F4096 | 1 << 9);
+        while (round && block_size(n, 2) != 4096) {
+            a_while();
+        }
         begin();
         del(n, "ns1");
         g_assert_cmphex(qnvme_wait(n, 0), ==, NVME_ABORT_REQUESTED);
@@ -573,12 +652,12 @@ static void test_unplug(const void *opaque)
     push(n, 1, NVME_IO_COMPARE, 0, 2, 64);
     push(n, 1, NVME_IO_VERIFY, 0, 2, 64);
     qnvme_ring(n, 1);
-    settle();
+    settle(n, 1);
     push(n, 2, NVME_IO_COMPARE, 1, 2, 8);
     push(n, 2, NVME_IO_WRITE, 2, 2, 8);
     push(n, 2, NVME_IO_WRITE, 0, 2, 8);
     qnvme_ring(n, 2);
-    settle();
+    settle(n, 2);
     begin();
     del(n, "ns2");
     json_object_put(qtest_qmp_event(n->s, "DEVICE_DELETED"));
@@ -600,7 +679,7 @@ static void test_self_test(const void *opaque)
 
     g_assert_cmphex(qnvme_admin(n, NVME_ADM_SELF_TEST, 2, 0, 1, 0), ==, NVME_SUCCESS);
     qtest_clock_step(n->s, INT64_C(2000000000));
-    settle();
+    a_while();
     begin();
     del(n, "ns2");
     json_object_put(qtest_qmp_event(n->s, "DEVICE_DELETED"));

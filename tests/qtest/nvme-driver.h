@@ -31,7 +31,8 @@ typedef struct QNvme {
     uint32_t result; /* dword 0 of the last completion */
     uint16_t last_cid, last_sqid, last_sq_head;
     bool msix;
-    uint64_t page; /* a data page of the driver's own */
+    uint64_t page;  /* a data page of the driver's own */
+    const char *id; /* the end of its path, where a test has several */
 } QNvme;
 
 /* Starts the emulator with an nvme device (drive d0, which args define) at 04.0; props are further
