@@ -180,7 +180,6 @@ uint8_t scsi_tmf(Scsi *d, uint32_t subtype, unsigned target, unsigned lun, uint6
     qtest_writeb(d->s, resp, 0xee);
     id = qvirtio_add(&d->v->q[0], bufs, 2, d->indirect);
     qvirtio_kick(&d->v->q[0]);
-    d->tmf_us = g_get_monotonic_time();
     g_assert_cmpuint(qvirtio_wait(&d->v->q[0], &used), ==, id);
     g_assert_cmpuint(used, ==, 1);
     return qtest_readb(d->s, resp);
@@ -229,7 +228,6 @@ void scsi_fill(Scsi *d, unsigned n)
         scsi_push(d, i % 4, i + 1, 2, 3, 100 + i, CDB(0x28, 0, 0, 0, 0, 1, 0, 0, 1, 0), 10,
                   d->data + 512 * i, 512, true);
     }
-    d->filled_us = g_get_monotonic_time();
     for (unsigned q = 0; q < 4; q++) {
         qvirtio_kick(&d->v->q[q + 2]);
     }

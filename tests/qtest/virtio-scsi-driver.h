@@ -33,7 +33,6 @@ typedef struct Scsi {
     bool indirect;
     unsigned cdb_size, sense_size;
     unsigned target, lun;      /* that CMD() is for */
-    int64_t filled_us, tmf_us; /* when the latest scsi_fill() began, and task management was sent */
     /* The latest answer. */
     uint8_t response, status, key, sense[SCSI_SENSE_SIZE];
     uint16_t asc;
