@@ -20,12 +20,13 @@ sys.path.insert(0, str(HERE.parent / 'lab'))
 sys.dont_write_bytecode = True
 
 import images  # noqa: E402
+import initramfs  # noqa: E402
 import kmod  # noqa: E402
 import kselftest  # noqa: E402
 import level1  # noqa: E402
 from kernel import LabError  # noqa: E402
 
-PARTS = ('start', 'access', 'scaling', 'requests', 'virtio', 'engines', 'channels', 'polling')   # virtio: that share of requests alone
+PARTS = ('start', 'access', 'scaling', 'requests', 'virtio', 'net', 'engines', 'channels', 'polling')   # virtio: that share of requests alone
 MIB = 1024
 START = time.monotonic()
 
@@ -65,6 +66,22 @@ def build_channels(folder, made):
                     '-lpthread'], check=True)
     headers = kmod.headers(made.lab, made.kernel, say)
     return program, kmod.kvm(made.lab, made.kernel, say), kselftest.build_module(headers, made.lab / 'kmod/ioregionfd')
+
+
+NET_MODULES = ['virtio_pci', 'virtio_net', 'af_packet', 'veth']
+
+
+def build_net_guest(folder, made):
+    """The program at both ends of a link, and what the guest with one of them boots from."""
+    program, initrd = folder / 'netload', folder / 'net.cpio'
+    subprocess.run(['gcc', '-O2', '-Wall', '-static', '-o', str(program), str(HERE / 'netload.c')], check=True)
+    archive = initramfs.Archive()
+    initramfs.base(archive, HERE.parent / 'lab/guest/init')
+    initramfs.modules(archive, made.kernel, NET_MODULES)
+    archive.file('bin/netload', program.read_bytes(), True)
+    archive.file('jobs/net', (HERE / 'net-job').read_bytes())
+    archive.write(initrd)
+    return program, initrd
 
 
 class Results:
@@ -110,6 +127,13 @@ class Results:
                 yield (f'virtio-blk {kind[4:]} depth {depth}, IOThread, above floor',
                        self.above_floor(**where, disk='virtio', emulator='ours', variant='ioeventfd'),
                        self.above_floor(**where, disk='virtio', emulator='debian'), share)
+        for what in ('send', 'receive'):
+            for size in (60, 1514):
+                floor = self.value(measure='net', variant='floor', size=size)
+                ours, other = (self.value(measure='net', emulator=emulator, variant=variant, what=what, size=size)
+                               for emulator, variant in (('ours', 'ioeventfd'), ('debian', 'default')))
+                known = None not in (floor, ours, other)
+                yield (f'virtio-net {what} {size}, above floor', ours - floor if known else None, other - floor if known else None, 0.7)
         for what in ('write', 'read'):
             for test in ('mmio-latch', 'portio-latch'):
                 where = {'measure': 'access', 'emulator': 'ours', 'kind': 'answered', 'what': what, 'test': test}
@@ -170,6 +194,12 @@ def show(results):
         cells = [results.value(**where, kind=kind, depth=depth) for kind in ('randread', 'randwrite') for depth in (1, 32)]
         name = f'null_blk in the guest: the floor' if disk == 'null' else f'{emulator} {disk} ({variant})'
         print(f'  {name:<32}' + ''.join(f'{number(cell):>10}' for cell in cells))
+    print(f'\n{"frames, instructions":<34}{"send 60":>10}{"send 1514":>11}{"receive 60":>12}{"receive 1514":>14}')
+    for emulator, variant in (('ours', 'ioeventfd'), ('ours', 'ioregionfd'), ('debian', 'default'), ('debian', 'floor')):
+        cells = [results.value(measure='net', emulator=emulator, variant=variant, what=what if variant != 'floor' else 'send', size=size)
+                 for what in ('send', 'receive') for size in (60, 1514)]
+        name = 'veth in the guest: the floor' if variant == 'floor' else f'{emulator} virtio-net ({variant})'
+        print(f'  {name:<32}' + ''.join(f'{number(cell):>{width}}' for cell, width in zip(cells, (10, 11, 12, 14))))
     print(f'\n{"accesses to memory that left KVM, for each request":<50}')
     for row in results.rows:
         if row['measure'] == 'exits':
@@ -242,6 +272,8 @@ def main():
             command += ['--emulator', str(emulator)]
         parts = options.parts or list(PARTS)
         counted = [part for part in parts if part != 'polling']
+        if 'net' in parts:
+            command += ['--net', *map(str, build_net_guest(folder, made))]
         if {'engines', 'channels', 'polling'} & set(parts):
             program, changed, module = build_channels(folder, made)
             command += ['--channel', str(program), '--kvm', *map(str, changed), '--module', str(module)]

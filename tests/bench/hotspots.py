@@ -131,6 +131,8 @@ def main():
     parser.add_argument('disk', choices=VARIANTS)
     parser.add_argument('variant', nargs='?', help='nvme: dbbuf, trapped, kvm; virtio: ioeventfd, ioregionfd; the first if it is not given')
     options = parser.parse_args()
+    if options.peer and options.variant:
+        parser.error(f'variant {options.variant}: Debian\'s emulator has none')
     options.variant = options.variant or VARIANTS[options.disk][0]
     if options.variant not in VARIANTS[options.disk]:
         parser.error(f'variant {options.variant}: {options.disk} has {", ".join(VARIANTS[options.disk])}')

@@ -2,13 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The part of hotspots.py that runs in level 1: one emulator, one disk, fio in its guest.
 
-Says "MARK BUILD ..." where each load ends; leaves in $OUT where kernel and emulator lie in memory.
+Says "MARK KIND DEPTH REQUESTS" where each load ends, after a "MARK begin"; leaves in $OUT where kernel and emulator lie in memory.
 """
 
 import argparse
 import os
 import pathlib
-import re
 import sys
 import time
 
@@ -35,30 +34,22 @@ def main():
     image = pathlib.Path('disk.img').resolve()
     images.make_blank(image, 64)
     emulator = inside.Emulator('debian' if options.peer else 'ours', options.emulator, not options.peer)
-    engine = None
-    if emulator.ours:
-        engine = 'kvm' if options.kvm else 'user'
     if options.kvm:
         inside.swap_kvm(options.kvm)
-    append = f'{images.GUEST_APPEND} lab.job=bench lab.args={options.disk},{options.requests}'
-    if options.disk == 'virtio':
-        append += ' lab.disk=vda'
-        device = inside.virtio_disk(emulator, image, options.variant)
-    else:
-        device = emulator.nvme(image, options.variant)
-    vmlinuz = next((options.lab / 'kernel').glob('boot/vmlinuz-*'))
-    with Vm(emulator.path, out / 'vm', emulator.machine(engine) +
-            ['-kernel', str(vmlinuz), '-initrd', str(options.lab / 'guest.cpio'), '-append', append, '-no-shutdown'] + device) as vm:
+    lab = {'vmlinuz': next((options.lab / 'kernel').glob('boot/vmlinuz-*')), 'guest': options.lab / 'guest.cpio'}
+    arguments = inside.request_machine(emulator, options.variant, lab, options.disk, image, options.requests)
+    with Vm(emulator.path, out / 'vm', arguments) as vm:
         vm.wait_text('^BENCH idle', 600)
         (out / 'maps').write_text(pathlib.Path(f'/proc/{vm.child.pid}/maps').read_text())
         (out / 'kallsyms').write_text(pathlib.Path('/proc/kallsyms').read_text())
         print('MARK begin', flush=True)
-        told = 0
-        while 'GUEST job bench ended' not in vm.text():
-            found = re.findall(rf'^BENCH {options.disk} (\S+) (\d+) (\d+;\d+;\d+;\d+)$', vm.text(), re.M)
-            for kind, depth, fields in found[told:]:
-                read_kib, _, write_kib, _ = (int(word) for word in fields.split(';'))
-                print(f'MARK {kind} {depth} {(read_kib or write_kib) // 4}', flush=True)
+        told, ended = 0, False
+        while not ended:
+            text = vm.text()
+            ended = 'GUEST job bench ended' in text
+            found = list(inside.loads_done(text, options.disk))
+            for kind, depth, requests, _ in found[told:]:
+                print(f'MARK {kind} {depth} {requests}', flush=True)
             told = len(found)
             time.sleep(0.02)
 

@@ -28,6 +28,8 @@ from vm import Vm, VmError  # noqa: E402
 
 RAM_MIB = 256
 REQUESTS = {'nvme': 4000, 'virtio': 1500, 'null': 20000}
+FRAMES = 16000
+TAP = 'bench0'
 SPIN_MAX_NS = '2000000'
 DEBUG = pathlib.Path('/sys/kernel/debug/kvm')
 TRACING = pathlib.Path('/sys/kernel/tracing')
@@ -159,35 +161,84 @@ def mmio_exits():
     return int((DEBUG / 'mmio_exits').read_text())
 
 
+def request_machine(emulator, variant, lab, disk, image, requests):
+    """Arguments of a machine whose guest runs fio; variant kvm or module is an engine of ioregionfd's, with doorbells that trap."""
+    engine = variant if variant in ('kvm', 'module') else 'user' if emulator.ours else None
+    append = f'{images.GUEST_APPEND} lab.job=bench lab.args={disk},{requests}' + ' lab.disk=vda' * (disk == 'virtio')
+    device = virtio_disk(emulator, image, variant) if disk == 'virtio' else emulator.nvme(image, variant)
+    return emulator.machine(engine) + ['-kernel', str(lab['vmlinuz']), '-initrd', str(lab['guest']), '-append', append, '-no-shutdown'] + device
+
+
+def loads_done(text, disk):
+    """(kind, depth, requests, milliseconds) of each of fio's loads that the guest has told the end of."""
+    for kind, depth, *fields in re.findall(rf'^BENCH {disk} (\S+) (\d+) (\d+);(\d+);(\d+);(\d+)$', text, re.M):
+        kib, ms = map(int, fields[:2] if kind == 'randread' else fields[2:])
+        yield kind, int(depth), kib // 4, ms
+
+
 def measure_requests(emulator, variant, lab, disk, image, folder):
     """What requests cost; variant kvm or module is an engine of ioregionfd's, with doorbells that trap."""
     say(f'{emulator.name}: requests on {disk}, {variant}')
-    engine = variant if variant in ('kvm', 'module') else 'user' if emulator.ours else None
     where = {'measure': 'requests', 'emulator': emulator.name, 'variant': variant, 'disk': disk}
-    append = f'{images.GUEST_APPEND} lab.job=bench lab.args={disk},{REQUESTS[disk]}'
-    append += ' lab.disk=vda' if disk == 'virtio' else ''
-    device = virtio_disk(emulator, image, variant) if disk == 'virtio' else emulator.nvme(image, variant)
+    arguments = request_machine(emulator, variant, lab, disk, image, REQUESTS[disk])
     try:
-        with Vm(emulator.path, folder / f'requests-{emulator.name}-{variant}-{disk}', emulator.machine(engine) +
-                ['-kernel', str(lab['vmlinuz']), '-initrd', str(lab['guest']), '-append', append, '-no-shutdown'] +
-                device) as vm:
+        with Vm(emulator.path, folder / f'requests-{emulator.name}-{variant}-{disk}', arguments) as vm:
             vm.wait_text('^BENCH idle', 400)
             if disk == 'nvme':
                 tell(measure='memory', emulator=emulator.name, variant=variant, **private_memory(vm.child.pid))
             exits, requests = mmio_exits(), 0
             vm.wait_text('GUEST job bench ended with status 0', 900)
             exits = mmio_exits() - exits
-            for kind, depth, fields in re.findall(rf'^BENCH {disk} (\S+) (\d+) (\S+)', vm.text(), re.M):
-                read_kib, read_ms, write_kib, write_ms = (int(word) for word in fields.split(';'))
-                kib, ms = (read_kib, read_ms) if kind == 'randread' else (write_kib, write_ms)
-                tell(**where, kind=kind, depth=int(depth), requests=kib // 4, milliseconds=ms,
-                     instructions=round(ms * 1e6 / (kib / 4)))
-                requests += kib // 4
+            for kind, depth, count, ms in loads_done(vm.text(), disk):
+                tell(**where, kind=kind, depth=depth, requests=count, milliseconds=ms, instructions=round(ms * 1e6 / count))
+                requests += count
             # The module ends KVM_RUN itself: these accesses do not reach user space.
             if disk != 'null' and variant != 'module':
                 tell(measure='exits', emulator=emulator.name, variant=variant, disk=disk, requests=requests, exits=exits)
     except (VmError, OSError, ZeroDivisionError, subprocess.SubprocessError) as error:
         tell(**where, error=str(error)[:600])
+
+
+def net_card(emulator, variant):
+    """A virtio card on a tap interface; ours in an IOThread, notified by eventfd or by ioregionfd."""
+    netdev = ['-netdev', f'tap,id=n0,ifname={TAP},script=no,downscript=no,vhost=off']
+    if not emulator.ours:
+        return netdev + ['-device', 'virtio-net-pci,netdev=n0']
+    home = ['-object', 'iothread,id=iot0,poll-max-ns=0']
+    if variant == 'ioregionfd':
+        return home + ['-object', 'ioregionfd,id=ior0,iothread=iot0'] + netdev + ['-device', 'virtio-net-pci,netdev=n0,ioregionfd=ior0']
+    return home + netdev + ['-device', 'virtio-net-pci,netdev=n0,iothread=iot0']
+
+
+def frames_over_card(emulator, variant, lab, program, initrd, folder):
+    """(direction, size, nanoseconds, frames) of what a guest sent to a program of level 1's and received from it; floor: within the guest."""
+    floor = variant == 'floor'
+    append = f'{images.GUEST_APPEND} lab.job=net lab.disk=none lab.args={"floor" if floor else "card"},{FRAMES}'
+    arguments = emulator.machine() + ['-kernel', str(lab['vmlinuz']), '-initrd', str(initrd), '-append', append]
+    with Vm(emulator.path, folder, arguments + ([] if floor else net_card(emulator, variant))) as vm:
+        vm.wait_text('^GUEST up', 400)
+        if not floor:
+            subprocess.run(['busybox', 'ip', 'link', 'set', TAP, 'up'], check=True)
+            for size in (60, 1514):
+                for what in ('receive', 'send'):
+                    subprocess.run([str(program), what, TAP, str(FRAMES), str(size)], check=True, timeout=400, stdout=subprocess.DEVNULL)
+        vm.wait_text('GUEST job net ended with status 0', 400)
+        return re.findall(r'^NET (\w+) (\d+) (\d+) (\d+)$', vm.text(), re.M)
+
+
+def measure_net(emulator, variant, lab, program, initrd, folder):
+    """What a frame costs. Level 1's emulated SVM lets an interrupt into a guest that has them off, now and then: three attempts."""
+    where = {'measure': 'net', 'emulator': emulator.name, 'variant': variant}
+    for attempt in range(3):
+        say(f'{emulator.name}: frames, {variant}')
+        try:
+            for what, size, ns, frames in frames_over_card(emulator, variant, lab, program, initrd,
+                                                           folder / f'net-{emulator.name}-{variant}-{attempt}'):
+                tell(**where, what=what, size=int(size), instructions=round(int(ns) / int(frames)), frames=int(frames))
+            return
+        except (VmError, OSError, subprocess.SubprocessError) as error:
+            failure = str(error)[:600]
+    tell(**where, error=failure)
 
 
 def swap_kvm(modules):
@@ -313,6 +364,7 @@ def main():
     parser.add_argument('--guest', required=True, type=pathlib.Path)
     parser.add_argument('--scaling-guest', required=True, type=pathlib.Path)
     parser.add_argument('--folder', required=True, type=pathlib.Path)
+    parser.add_argument('--net', nargs=2, type=pathlib.Path, help='netload, and what the guest with it boots from')
     parser.add_argument('--channel', type=pathlib.Path, help='program that measures the ways of the kernel')
     parser.add_argument('--kvm', type=pathlib.Path, nargs=2, help='the changed KVM: kvm.ko and kvm-amd.ko')
     parser.add_argument('--module', type=pathlib.Path, help='ioregionfd.ko')
@@ -347,6 +399,10 @@ def main():
                 measure_requests(emulator, variant, lab, 'virtio', image, options.folder)
         if 'requests' not in options.what:
             measure_requests(peer, 'floor', lab, 'null', image, options.folder)
+    if 'net' in options.what:
+        for emulator in emulators:
+            for variant in ('ioeventfd', 'ioregionfd') if emulator.ours else ('default', 'floor'):
+                measure_net(emulator, variant, lab, *options.net, options.folder)
     if 'polling' in options.what:
         measure_channels(options.channel, 'module', [options.module], polling=True)
         subprocess.run(['busybox', 'rmmod', 'ioregionfd'], check=False)
