@@ -164,7 +164,14 @@ class Checker:
         return self.meson_tests(self.build, ['unit', 'model'], 'unit')
 
     def qtest(self):
-        return self.meson_tests(self.build, ['qtest'], 'qtest')
+        tally = self.meson_tests(self.build, ['qtest'], 'qtest')
+        if self.soak:
+            tally.add(self.late(self.build, 'qtest-late'))
+        return tally
+
+    def late(self, build, where, env=None):
+        """The qtests with an emulator whose event loops are late now and then."""
+        return self.meson_tests(build, ['qtest'], where, {**(env or {}), 'QTEST_LATE': str(build / 'tests/qtest/late-preload.so')}, slower=4)
 
     def guest(self):
         return self.meson_tests(self.build, ['guest'], 'guest')
@@ -208,10 +215,14 @@ class Checker:
             tally = Tally()
             tally.failed.append(failure)
             return tally
-        return self.meson_tests(folder, ['unit', 'qtest'], 'asan', {
-            'ASAN_OPTIONS': 'detect_leaks=1:abort_on_error=1:detect_stack_use_after_return=1',
-            'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1',
-            'G_SLICE': 'always-malloc'}, slower=4)
+        env = {'ASAN_OPTIONS': 'detect_leaks=1:abort_on_error=1:detect_stack_use_after_return=1',
+               'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1',
+               'G_SLICE': 'always-malloc'}
+        tally = self.meson_tests(folder, ['unit', 'qtest'], 'asan', env, slower=4)
+        if self.soak:
+            env['ASAN_OPTIONS'] += ':verify_asan_link_order=0'
+            tally.add(self.late(folder, 'asan-late', env))
+        return tally
 
     def tsan(self):
         folder, failure = self.built('tsan')

@@ -127,9 +127,16 @@ static bool look_at_events(IoRegionWaiter *w, uint32_t sleep_flag, bool *looked)
     return true;
 }
 
-/* Sleeps until fd has events, the waiter is kicked, answered or cancelled, or its time is over
- * (then it is cancelled).  The caller looks at the waiter again in each case. */
-static void sleep_on_fd(IoChannel *ch, IoRegionWaiter *w, short events, bool *looked)
+/* What a thread has done in this wait already. */
+typedef struct Looks {
+    bool events; /* looked for what may have come before it waited */
+    bool last;   /* its time is over, and it has looked at the descriptor since */
+} Looks;
+
+/* Sleeps until fd has events, the waiter is kicked, answered or cancelled, or its time is over:
+ * then it looks at fd once more, as it may not have come to that before, and is cancelled the next
+ * time.  The caller looks at the waiter again in each case. */
+static void sleep_on_fd(IoChannel *ch, IoRegionWaiter *w, short events, Looks *looks)
 {
     struct pollfd fds[2];
     struct timespec ts;
@@ -146,15 +153,16 @@ static void sleep_on_fd(IoChannel *ch, IoRegionWaiter *w, short events, bool *lo
     if (!waiter_prepare_sleep(w, WAIT_POLL, &flags)) {
         return;
     }
-    if (look_at_events(w, WAIT_POLL, looked)) {
+    if (look_at_events(w, WAIT_POLL, &looks->events)) {
         return;
     }
     left = waiter_time_left(w);
-    if (!left) {
+    if (!left && looks->last) {
         waiter_end_sleep(w, WAIT_POLL);
         waiter_cancel(w, NULL, NULL, WAIT_FAIL_TIMEOUT);
         return;
     }
+    looks->last = !left;
     fds[0] = (struct pollfd){.fd = ch->fd, .events = events};
     fds[1] = (struct pollfd){.fd = w->eventfd, .events = POLLIN};
     ts.tv_sec = left / NANOSECONDS_PER_SECOND;
@@ -267,7 +275,7 @@ static void drop_lead(IoChannel *ch, IoRegionWaiter *w, bool *leading)
 }
 
 /* As the one who reads: until w's wait is over, or w has something else to do. */
-static void lead(IoChannel *ch, IoRegionWaiter *w, bool *looked)
+static void lead(IoChannel *ch, IoRegionWaiter *w, Looks *looks)
 {
     bool more = false, leading = true;
 
@@ -276,7 +284,7 @@ static void lead(IoChannel *ch, IoRegionWaiter *w, bool *looked)
             waiter_end_sleep(w, WAIT_LEAD);
         }
         if (!more) {
-            sleep_on_fd(ch, w, POLLIN, looked);
+            sleep_on_fd(ch, w, POLLIN, looks);
         } else if (!waiter_time_left(w)) {
             /* A flood must not keep us. */
             waiter_cancel(w, NULL, NULL, WAIT_FAIL_TIMEOUT);
@@ -290,7 +298,8 @@ static void lead(IoChannel *ch, IoRegionWaiter *w, bool *looked)
 
 bool io_socket_send_wait(IoChannel *ch, IoRegionWaiter *w, const struct ioregionfd_cmd *cmd)
 {
-    bool looked = false, leading = false, sent = false;
+    bool leading = false, sent = false;
+    Looks looks = {0};
 
     while (waiter_look(w) != WAITER_ENDED) {
         int err = io_socket_send(ch, cmd);
@@ -312,7 +321,7 @@ bool io_socket_send_wait(IoChannel *ch, IoRegionWaiter *w, const struct ioregion
         }
         /* The other end may be unable to read because nobody reads its answers. */
         leading = leading || take_lead(ch, w);
-        sleep_on_fd(ch, w, leading ? POLLIN | POLLOUT : POLLOUT, &looked);
+        sleep_on_fd(ch, w, leading ? POLLIN | POLLOUT : POLLOUT, &looks);
         if (leading && !read_answers(ch, &more)) {
             waiter_cancel_all(ch, NULL, WAIT_FAIL_CLOSED);
         }
@@ -323,7 +332,8 @@ bool io_socket_send_wait(IoChannel *ch, IoRegionWaiter *w, const struct ioregion
 
 void io_socket_wait(IoChannel *ch, IoRegionWaiter *w)
 {
-    bool looked = false, leading = false;
+    bool leading = false;
+    Looks looks = {0};
 
     for (;;) {
         uint32_t flags;
@@ -340,13 +350,13 @@ void io_socket_wait(IoChannel *ch, IoRegionWaiter *w)
             break;
         }
         if (take_lead(ch, w)) {
-            lead(ch, w, &looked);
+            lead(ch, w, &looks);
             continue;
         }
         if (!waiter_prepare_sleep(w, WAIT_SLEEP, &flags)) {
             continue;
         }
-        if (look_at_events(w, WAIT_SLEEP, &looked)) {
+        if (look_at_events(w, WAIT_SLEEP, &looks.events)) {
             continue;
         }
         left = waiter_time_left(w);

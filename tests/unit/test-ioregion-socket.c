@@ -554,6 +554,35 @@ static void *flood(void *opaque)
     return NULL;
 }
 
+/* What lies there counts, also where a thread comes to look only when its time is over. */
+static void test_late_look(void)
+{
+    struct ioregionfd_resp r = {.data = 0x600d};
+    IoRegionWaiter *w = waiter_self();
+    Device *d;
+    int fds[2];
+
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), ==, 0);
+    d = device_new(IOREGION_TRANSPORT_SOCKET, fds[0], false, 1);
+    d->ch->bad_answers = 1; /* said already */
+    for (unsigned i = 0; i < 20; i++) {
+        r.id = (w->generation + 1) << WAITER_INDEX_BITS | w->index;
+        g_assert_cmpint(send(fds[1], &r, sizeof(r), 0), ==, sizeof(r));
+        g_assert_cmphex(read_reg(d, 0, 4), ==, 0x600d);
+        for (unsigned other = 0; other < 2; other++) {
+            uint64_t v;
+
+            if (other) { /* an answer to something else */
+                g_assert_cmpint(send(fds[1], &r, sizeof(r), 0), ==, sizeof(r));
+            }
+            g_assert_cmpint(ioregion_forward_read(&d->mr, 0, &v, 4, NONE), ==, MEMTX_ERROR);
+            g_assert_cmphex(v, ==, 0xffffffff);
+        }
+    }
+    device_free(d);
+    close(fds[1]);
+}
+
 static void test_flood(void)
 {
     Peer p;
@@ -756,6 +785,7 @@ int main(int argc, char **argv)
     g_test_add_data_func("/ioregion/external/in-order", NULL, test_external);
     g_test_add_data_func("/ioregion/external/out-of-order", GINT_TO_POINTER(1), test_external);
     g_test_add_func("/ioregion/external/hostile", test_hostile);
+    g_test_add_func("/ioregion/external/late-look", test_late_look);
     g_test_add_func("/ioregion/external/flood", test_flood);
     g_test_add_func("/ioregion/external/deaf", test_deaf);
     g_test_add_func("/ioregion/external/death", test_death);

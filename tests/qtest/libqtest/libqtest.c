@@ -50,6 +50,9 @@ static pid_t spawn(char **argv, const char *folder, int output)
         } else {
             dup2(STDERR_FILENO, STDOUT_FILENO); /* stdout is the test's own report */
         }
+        if (getenv("QTEST_LATE")) {
+            setenv("LD_PRELOAD", getenv("QTEST_LATE"), false);
+        }
         execv(argv[0], argv);
         fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));
         _exit(127);
