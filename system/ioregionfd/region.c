@@ -472,7 +472,8 @@ static MemTxResult forward(MemoryRegion *mr, hwaddr offset, uint64_t *val, unsig
     if (likely(status == IOREGIONFD_STATUS_OK)) {
         return MEMTX_OK;
     }
-    return status & STATUS_MEMTX ? status & ~STATUS_MEMTX : MEMTX_ERROR;
+    /* Only our own homes say more than that. */
+    return status & STATUS_MEMTX && !a.ch->external ? status & ~STATUS_MEMTX : MEMTX_ERROR;
 }
 
 MemTxResult ioregion_forward_read(MemoryRegion *mr, hwaddr offset, uint64_t *val, unsigned size,

@@ -12,7 +12,7 @@ static void test_reset_in_flight(const void *opaque)
     QHome home = qhome_of(opaque);
 
     for (unsigned legacy = 0; legacy < 2; legacy++) {
-        Blk *b = blk_start_slow(home, legacy, 30);
+        Blk *b = blk_start_slow(home, legacy, 100);
         unsigned busy = 0;
 
         /* four times, and until some were caught in flight: this machine may be slower than the

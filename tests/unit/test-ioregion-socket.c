@@ -554,6 +554,30 @@ static void *flood(void *opaque)
     return NULL;
 }
 
+/* Whatever is not 0 makes the access fail; a read's data goes to the guest all the same. */
+static void test_status(void)
+{
+    static const uint32_t status[] = {1, 2, 3, 0x80, 0x100, 0x101, 0x8000, 0x10000, 0x10100, ~0u};
+    struct ioregionfd_resp r = {.data = 0x600d};
+    IoRegionWaiter *w = waiter_self();
+    Device *d;
+    int fds[2];
+
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), ==, 0);
+    d = device_new(IOREGION_TRANSPORT_SOCKET, fds[0], false, NANOSECONDS_PER_SECOND);
+    for (unsigned i = 0; i < G_N_ELEMENTS(status); i++) {
+        uint64_t v;
+
+        r.id = (w->generation + 1) << WAITER_INDEX_BITS | w->index;
+        r.status = status[i];
+        g_assert_cmpint(send(fds[1], &r, sizeof(r), 0), ==, sizeof(r));
+        g_assert_cmpint(ioregion_forward_read(&d->mr, 0, &v, 4, NONE), ==, MEMTX_ERROR);
+        g_assert_cmphex(v, ==, 0x600d);
+    }
+    device_free(d);
+    close(fds[1]);
+}
+
 /* What lies there counts, also where a thread comes to look only when its time is over. */
 static void test_late_look(void)
 {
@@ -785,6 +809,7 @@ int main(int argc, char **argv)
     g_test_add_data_func("/ioregion/external/in-order", NULL, test_external);
     g_test_add_data_func("/ioregion/external/out-of-order", GINT_TO_POINTER(1), test_external);
     g_test_add_func("/ioregion/external/hostile", test_hostile);
+    g_test_add_func("/ioregion/external/status", test_status);
     g_test_add_func("/ioregion/external/late-look", test_late_look);
     g_test_add_func("/ioregion/external/flood", test_flood);
     g_test_add_func("/ioregion/external/deaf", test_deaf);
