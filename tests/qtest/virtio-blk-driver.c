@@ -112,7 +112,7 @@ void blk_check(Blk *b, uint64_t addr, uint64_t sector, size_t len)
 
 void blk_fill(Blk *b)
 {
-    for (unsigned i = 0; i < 40; i++) {
+    for (unsigned i = 0; i < BLK_FILL; i++) {
         blk_push(b, i % 4, i, 0, i, b->data + 512 * i, 512, true, false);
     }
     for (unsigned q = 0; q < 4; q++) {

@@ -44,7 +44,8 @@ uint8_t blk_request(Blk *b, unsigned qi, uint32_t type, uint64_t sector, uint64_
 uint8_t blk_read(Blk *b, unsigned qi, uint64_t sector, uint64_t addr, uint32_t len);
 /* The guest has at addr what the image has from sector. */
 void blk_check(Blk *b, uint64_t addr, uint64_t sector, size_t len);
-/* Ten reads in each of four queues, then the notifications. */
+#define BLK_FILL 40
+/* So many reads by turns in four queues, then the notifications; read i answers in status + i. */
 void blk_fill(Blk *b);
 
 #endif
