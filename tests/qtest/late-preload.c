@@ -4,7 +4,6 @@
  * late now and then, each for itself.  What comes from several threads then comes in orders that an
  * idle machine never shows.
  */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <liburing.h>
