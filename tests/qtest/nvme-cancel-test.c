@@ -628,8 +628,10 @@ static void test_format_all(const void *opaque)
             hang(n, 1, NVME_IO_READ, 2);
         }
         send_admin(n, NVME_ADM_FORMAT_NVM, NVME_NSID_ALL, F4096 | 1 << 9);
+        begin();
         while (round && block_size(n, 2) != 4096) {
-            a_while();
+            bounded();
+            g_usleep(200);
         }
         begin();
         del(n, "ns1");
