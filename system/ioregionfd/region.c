@@ -425,6 +425,7 @@ static MemTxResult forward(MemoryRegion *mr, hwaddr offset, uint64_t *val, unsig
                            MemTxAttrs attrs, bool is_write)
 {
     Access a = {.mr = mr, .is_write = is_write};
+    bool external = false; /* after a wait the channel may be gone */
     uint32_t status = 0;
     uint64_t data;
 
@@ -444,6 +445,7 @@ static MemTxResult forward(MemoryRegion *mr, hwaddr offset, uint64_t *val, unsig
                             : memory_region_local_read(mr, offset, val, size, attrs);
         }
         a.ch = r->channel;
+        external = a.ch->external;
         a.cmd = (struct ioregionfd_cmd){
             .info = wire_info(is_write ? IOREGIONFD_CMD_WRITE : IOREGIONFD_CMD_READ, size, false,
                               __atomic_load_n(&mr->in_io_space, __ATOMIC_RELAXED)),
@@ -462,7 +464,7 @@ static MemTxResult forward(MemoryRegion *mr, hwaddr offset, uint64_t *val, unsig
             return MEMTX_OK;
         }
         status = answered(&a, r, &data);
-        if (likely(status != IOREGIONFD_STATUS_NO_REGION || a.ch->external)) {
+        if (likely(status != IOREGIONFD_STATUS_NO_REGION || external)) {
             break;
         }
     }
@@ -473,7 +475,7 @@ static MemTxResult forward(MemoryRegion *mr, hwaddr offset, uint64_t *val, unsig
         return MEMTX_OK;
     }
     /* Only our own homes say more than that. */
-    return status & STATUS_MEMTX && !a.ch->external ? status & ~STATUS_MEMTX : MEMTX_ERROR;
+    return status & STATUS_MEMTX && !external ? status & ~STATUS_MEMTX : MEMTX_ERROR;
 }
 
 MemTxResult ioregion_forward_read(MemoryRegion *mr, hwaddr offset, uint64_t *val, unsigned size,
